@@ -1,0 +1,53 @@
+"""A pytest plugin that makes concurrency leaks impossible to miss."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pytest_taskleak.blocks import no_leaks
+    from pytest_taskleak.diagnostics import LeakError, LeakGroup, TaskLeak, TaskleakWarning
+    from pytest_taskleak.fixtures import Taskleak
+    from pytest_taskleak.model import Birth, Finding, Frame, Owner, Verdict
+
+    __version__: str
+
+_HOMES = {
+    "no_leaks": "blocks",
+    "LeakError": "diagnostics",
+    "LeakGroup": "diagnostics",
+    "TaskLeak": "diagnostics",
+    "TaskleakWarning": "diagnostics",
+    "Taskleak": "fixtures",
+    "Birth": "model",
+    "Finding": "model",
+    "Frame": "model",
+    "Owner": "model",
+    "Verdict": "model",
+}
+
+__all__ = [  # noqa: PLE0604, RUF022 -- the names are loaded when asked for
+    "Birth",
+    "Finding",
+    "Frame",
+    "LeakError",
+    "LeakGroup",
+    "Owner",
+    "TaskLeak",
+    "Taskleak",
+    "TaskleakWarning",
+    "Verdict",
+    "no_leaks",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("pytest-taskleak")
+    if name in _HOMES:
+        from importlib import import_module
+
+        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,72 @@
+"""Which of anyio's own tasks and threads are no leak, and how does the owner reach its test runner?
+
+anyio runs all tests and fixtures of a module in one task, whose context is as old as the first of
+them.  The owner is therefore set inside that context at each step.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import sys
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from pytest_taskleak.adapt import asyncio_
+
+BACKEND = "anyio._backends._asyncio"
+OWN_COROUTINES = ("_shutdown_process_pool_on_exit",)
+
+
+def backend() -> Any:
+    """Return anyio's asyncio backend if something has imported it."""
+    return sys.modules.get(BACKEND)
+
+
+def is_machinery(task: asyncio_.Task) -> bool:
+    """Tell whether a task is anyio's runner task or its process pool's guard, by code object."""
+    module = backend()
+    if module is None:
+        return False
+    code = getattr(task.get_coro(), "cr_code", None)
+    runner = getattr(getattr(module, "TestRunner", None), "_run_tests_and_fixtures", None)
+    own = [runner, *(getattr(module, name, None) for name in OWN_COROUTINES)]
+    return code is not None and any(getattr(f, "__code__", None) is code for f in own)
+
+
+def is_worker(thread: Any) -> bool:
+    """Tell whether a thread is one of anyio's cached workers."""
+    module = backend()
+    kind = getattr(module, "WorkerThread", None)
+    return kind is not None and isinstance(thread, kind)
+
+
+def worker_codes() -> Iterable[Any]:
+    """Return the code objects in which an idle worker waits for work."""
+    kind = getattr(backend(), "WorkerThread", None)
+    run = getattr(getattr(kind, "run", None), "__code__", None)
+    return () if run is None else (run,)
+
+
+def runners() -> Iterable[type]:
+    """Return the class whose steps must carry the owner."""
+    runner = getattr(backend(), "TestRunner", None)
+    return () if runner is None else (runner,)
+
+
+def carry(var: contextvars.ContextVar[Any]) -> Callable[[Any], Any]:
+    """Return the wrapper that sets `var` in the runner task's context before each step."""
+
+    def wrap(original: Callable[..., Any]) -> Callable[..., Any]:
+        async def call_in_runner_task(self: Any, *args: Any, **options: Any) -> Any:
+            task = getattr(self, "_runner_task", None)
+            context = None if task is None else asyncio_.context_of(task)
+            if context is not None:
+                try:
+                    context.run(var.set, var.get())
+                except RuntimeError:  # entered: the runner task is running right now
+                    pass
+            return await original(self, *args, **options)
+
+        return call_in_runner_task
+
+    return wrap

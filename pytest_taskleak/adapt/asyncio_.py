@@ -1,0 +1,200 @@
+"""What of asyncio's inside is read, on stock loops and on uvloop?
+
+Every private name stands here once, is read with a fallback, and is checked by `self_test`.
+"""
+
+import asyncio
+import gc
+import inspect
+import sys
+from asyncio import events, futures, tasks, timeouts
+from collections.abc import Callable, Iterator
+from contextvars import Context
+from types import MethodType
+from typing import Any
+
+Loop = asyncio.AbstractEventLoop
+Task = asyncio.Task[Any]
+
+_get_running_loop = events._get_running_loop  # noqa: SLF001
+_current_task = tasks.current_task
+_all_tasks = tasks.all_tasks
+
+
+def running_task(
+    _loop: Callable[[], Loop | None] = _get_running_loop,
+    _task: Callable[[Loop], Task | None] = _current_task,
+) -> Task | None:
+    """Return the task that this thread runs just now."""
+    loop = _loop()
+    return None if loop is None else _task(loop)
+
+
+def running_loop() -> Loop | None:
+    """Return the loop that this thread runs just now."""
+    return _get_running_loop()
+
+
+def tasks_of(loop: Loop) -> list[Task]:
+    """Return the pending tasks of a loop, in the order of their birth where names tell it."""
+    try:
+        return sorted(_all_tasks(loop), key=_number)
+    except RuntimeError:  # changed by another thread again and again, before 3.14
+        return []
+
+
+def _number(task: Task) -> tuple[int, str]:
+    name = task.get_name()
+    digits = name.removeprefix("Task-")
+    return (int(digits) if digits.isdigit() else 0, name)
+
+
+def context_of(thing: Any) -> Context | None:
+    """Return the context that a task or a handle runs in."""
+    context = getattr(thing, "_context", None)
+    if isinstance(context, Context):
+        return context
+    if hasattr(thing, "get_context"):
+        found = thing.get_context()
+        return found if isinstance(found, Context) else None
+    # 3.11's C Task and uvloop's handles have no way to ask.
+    return next((x for x in gc.get_referents(thing) if isinstance(x, Context)), None)
+
+
+def waiter_of(task: Task) -> Any:
+    """Return the future that a task waits for."""
+    return getattr(task, "_fut_waiter", None)
+
+
+def loop_of(task: Task) -> Loop:
+    """Return the loop of a task."""
+    return task.get_loop()
+
+
+def can_turn(loop: Loop) -> bool:
+    """Tell whether this thread may run a loop for a moment."""
+    return not loop.is_closed() and not loop.is_running() and _get_running_loop() is None
+
+
+def runs_elsewhere(loop: Loop) -> bool:
+    """Tell whether another thread is running a loop just now."""
+    return loop.is_running() and _get_running_loop() is not loop
+
+
+def turn(loop: Loop, times: int = 1) -> None:
+    """Run whatever is ready, `times` over, without making a task or asking the clock."""
+    for _ in range(times):
+        loop.call_soon(loop.stop)
+        try:
+            loop.run_forever()
+        except SystemExit:
+            # A leftover wants to end the process; that is for its own test to say, not for us.
+            continue
+
+
+def scheduled(loop: Loop) -> list[asyncio.TimerHandle]:
+    """Return the timers that a loop still holds."""
+    heap = getattr(loop, "_scheduled", None)
+    if heap is not None:
+        return sorted((h for h in list(heap) if not h.cancelled()), key=lambda h: h.when())
+    handles = []
+    for referent in gc.get_referents(loop):
+        if type(referent) is set:
+            handles += [h for h in list(referent) if type(h).__name__ == "TimerHandle"]
+    return sorted((h for h in handles if timer_alive(h)), key=lambda h: h.when())
+
+
+def timer_alive(handle: asyncio.TimerHandle) -> bool:
+    """Tell whether a timer is armed: neither fired nor cancelled."""
+    if handle.cancelled():
+        return False
+    armed = getattr(handle, "_scheduled", None)
+    if armed is not None:
+        return bool(armed)
+    return any(type(x).__name__ == "UVTimer" for x in gc.get_referents(handle))
+
+
+def handle_parts(handle: asyncio.Handle) -> tuple[Any, tuple[Any, ...]]:
+    """Return the callback of a handle and its arguments."""
+    if hasattr(handle, "_callback"):
+        return handle._callback, tuple(handle._args or ())  # noqa: SLF001
+    referents = gc.get_referents(handle)
+    args = next((x for x in referents if type(x) is tuple), ())
+    callback = next((x for x in referents if callable(x) and not isinstance(x, type | Loop)), None)
+    return callback, args
+
+
+def loop_of_handle(handle: asyncio.Handle) -> Loop | None:
+    """Return the loop that a handle is scheduled on."""
+    loop = getattr(handle, "_loop", None)
+    if loop is not None:
+        return loop  # type: ignore[no-any-return]
+    return next((x for x in gc.get_referents(handle) if isinstance(x, Loop)), None)
+
+
+def belongs_to_task(callback: Any, args: tuple[Any, ...]) -> bool:
+    """Tell whether a timer is part of a task's own `sleep`, `timeout` or `wait_for`."""
+    if callback is getattr(futures, "_set_result_unless_cancelled", object()):
+        return True
+    if callback is getattr(tasks, "_release_waiter", object()):
+        return True
+    if not isinstance(callback, MethodType):
+        return False
+    owner = callback.__self__
+    if isinstance(owner, timeouts.Timeout):
+        return True
+    anyio = sys.modules.get("anyio._backends._asyncio")
+    return anyio is not None and isinstance(owner, getattr(anyio, "CancelScope", ()))
+
+
+def attribute(thing: Any, name: str) -> Any:
+    """Read an attribute without running any code of the user."""
+    try:
+        found = inspect.getattr_static(thing, name)
+    except AttributeError:
+        return None
+    if inspect.ismemberdescriptor(found) or inspect.isgetsetdescriptor(found):
+        try:
+            return found.__get__(thing, type(thing))
+        except AttributeError:
+            return None
+    return None if isinstance(found, property) else found
+
+
+def open_transport(thing: Any) -> bool:
+    """Tell whether a protocol's transport is still open."""
+    if not isinstance(thing, asyncio.BaseProtocol):
+        return False
+    for name in ("transport", "_transport"):
+        transport = attribute(thing, name)
+        if isinstance(transport, asyncio.BaseTransport):
+            return not transport.is_closing()
+    return False
+
+
+def lost_sight(task: Task) -> None:
+    """Keep asyncio from complaining of a task that was told already."""
+    try:
+        task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001
+    except AttributeError:
+        return
+
+
+def loop_classes() -> Iterator[type]:
+    """Yield the classes on which births are seen: the stock one, and uvloop's once imported."""
+    yield asyncio.BaseEventLoop
+    uvloop = sys.modules.get("uvloop")
+    if uvloop is not None and hasattr(uvloop, "Loop"):
+        yield uvloop.Loop
+
+
+class _Turn:
+    """An awaitable that gives the running loop one turn, without its clock."""
+
+    def __await__(self) -> Iterator[None]:
+        yield
+
+
+async def one_turn() -> None:
+    """Let the running loop run once what is ready."""
+    await _Turn()

@@ -1,0 +1,93 @@
+"""To whom does a source file belong: the user, a library, asyncio, or the test harness?
+
+The answer is needed for every frame of every birth, so it is one dictionary look-up by file name.
+"""
+
+import asyncio
+import os
+import sys
+import sysconfig
+from collections.abc import Iterable
+from functools import cache
+from types import CodeType
+
+USER, LIBRARY, SKIP, LOOP, HARNESS = range(5)
+"""Kinds of file: told; told after the user's; passed over; ends a step of a loop; ends the user's code."""
+
+PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+ASYNCIO = os.path.dirname(os.path.abspath(asyncio.__file__))
+STDLIB = tuple({os.path.abspath(sysconfig.get_paths()[k]) for k in ("stdlib", "platstdlib")})
+SITE = ("site-packages", "dist-packages")
+HARNESSES = ("_pytest", "pytest", "pluggy", "pytest_asyncio", "xdist", "execnet", "pytest_aiohttp")
+LOOPS = ("events.py", "base_events.py", "runners.py", "unix_events.py", "windows_events.py", "selector_events.py")
+BOOTSTRAP = (os.path.join("unittest", "case.py"), os.path.join("unittest", "async_case.py"), "<frozen runpy>")
+
+
+class _Files(dict[str, int]):
+    """File name -> kind, worked out once for each file."""
+
+    def __missing__(self, path: str) -> int:
+        kind = self[path] = classify(path)
+        return kind
+
+    def claim(self, paths: Iterable[str]) -> None:
+        """Call these files the user's own, wherever they are installed."""
+        for path in paths:
+            self[path] = USER
+
+
+def classify(path: str) -> int:
+    """Return the kind of one source file."""
+    if path.startswith("<"):
+        return USER if path.startswith(("<stdin", "<doctest")) else SKIP
+    full = os.path.abspath(path)
+    if full.startswith(PACKAGE + os.sep):
+        return SKIP
+    if full.endswith(BOOTSTRAP):
+        return HARNESS
+    if full.startswith(ASYNCIO + os.sep):
+        return LOOP if os.path.basename(full) in LOOPS else SKIP
+    parts = full.split(os.sep)
+    site = next((i for i, part in enumerate(parts) if part in SITE), None)
+    if site is not None:
+        top = parts[site + 1].removesuffix(".py") if site + 1 < len(parts) else ""
+        harness = top in HARNESSES or (top == "anyio" and parts[-1] == "pytest_plugin.py")
+        return HARNESS if harness else LIBRARY
+    if full.startswith(tuple(root + os.sep for root in STDLIB)):
+        return SKIP
+    return USER
+
+
+FILES = _Files()
+
+
+@cache
+def line_of(code: CodeType, lasti: int) -> int:
+    """Return the source line of an instruction offset."""
+    for start, end, line in code.co_lines():
+        if start <= lasti < end and line is not None:
+            return line
+    return code.co_firstlineno
+
+
+@cache
+def distribution_of(path: str) -> str | None:
+    """Return `name version` of the distribution that a library's file came with."""
+    from importlib import metadata
+
+    parts = os.path.abspath(path).split(os.sep)
+    site = next((i for i, part in enumerate(parts) if part in SITE), None)
+    if site is None:
+        return "the standard library" if FILES[path] in (SKIP, LOOP) else None
+    top = parts[site + 1].removesuffix(".py")
+    for name in metadata.packages_distributions().get(top, ()):
+        return f"{name} {metadata.version(name)}"
+    return top
+
+
+def module_of(code: CodeType) -> str:
+    """Return the name of the module that holds a code object, found by its file."""
+    for name, module in list(sys.modules.items()):
+        if getattr(module, "__dict__", {}).get("__file__") == code.co_filename:
+            return "__main__" if name == "__mp_main__" else name
+    return os.path.splitext(os.path.basename(code.co_filename))[0]

@@ -1,0 +1,74 @@
+"""What of pytest's inside is read?  Each name with its fallback."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+from pytest_taskleak.adapt.code import FILES, HARNESS, LIBRARY
+
+XUNIT = (
+    ("_xunit_setup_module_fixture_", "setup_module of "),
+    ("_xunit_setup_function_fixture_", "setup_function of "),
+    ("_xunit_setup_class_fixture_", "setup_class of "),
+    ("_xunit_setup_method_fixture_", "setup_method of "),
+    ("_unittest_setUpClass_fixture_", "setUpClass of "),
+    ("_unittest_setup_method_fixture_", "setup_method of "),
+)
+OWN = ("_pytest", "pytest_asyncio")
+
+
+def finalizers(fixturedef: Any) -> int:
+    """Return how many finalizers a fixture has; one where that cannot be read."""
+    return len(getattr(fixturedef, "_finalizers", (None,)))
+
+
+def is_harness(fixturedef: Any) -> bool:
+    """Tell whether a fixture is pytest's or pytest-asyncio's own."""
+    func = fixturedef.func
+    if isinstance(func, functools.partial):
+        func = func.func
+    name = str(fixturedef.argname)
+    own = str(getattr(func, "__module__", "")).split(".")[0] in OWN
+    return own and not name.startswith(("_xunit_", "_unittest_"))
+
+
+def is_plugins(fixturedef: Any) -> bool:
+    """Tell whether a plugin lays a fixture around every test, unasked."""
+    code = getattr(fixturedef.func, "__code__", None)
+    installed = code is not None and FILES[code.co_filename] in (LIBRARY, HARNESS)
+    return installed and bool(getattr(fixturedef, "_autouse", False))
+
+
+def readable(name: str) -> str:
+    """Return the name that users know a fixture by."""
+    for prefix, words in XUNIT:
+        if name.startswith(prefix):
+            return words + name.removeprefix(prefix).rpartition(".")[2]
+    return name
+
+
+def value_of(fixturedef: Any) -> Any:
+    """Return the live value of a fixture, or `None`."""
+    cached = getattr(fixturedef, "cached_result", None)
+    return cached[0] if cached else None
+
+
+def own_failure(item: Any) -> bool:
+    """Tell whether a unittest item has failed; its exception does not come through the hook."""
+    return bool(getattr(item, "_excinfo", None))
+
+
+def has_finalizers(item: Any) -> bool:
+    """Tell whether code of the user was added to an item by `addfinalizer`."""
+    stack = getattr(getattr(item.session, "_setupstate", None), "stack", {})
+    functions = stack.get(item, ((), None))[0]
+    own = [f for f in functions if not isinstance(f, functools.partial)]
+    return len(own) > 1 or type(item).teardown is not _node_teardown(item)
+
+
+def _node_teardown(item: Any) -> Any:
+    for kind in type(item).__mro__:
+        if "teardown" in vars(kind) and kind.__module__.startswith("_pytest."):
+            return vars(kind)["teardown"]
+    return type(item).teardown

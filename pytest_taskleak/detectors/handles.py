@@ -1,0 +1,125 @@
+"""Which timers (`call_later`, `call_at`) are left scheduled?
+
+A timer of a task's own `sleep` or `timeout` is part of that task.  A timer of a protocol whose
+transport is open belongs to the connection, one that calls its own loop (`loop.stop`) or holds only
+a weak reference does no harm.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+import weakref
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from pytest_taskleak.adapt import asyncio_
+from pytest_taskleak.adapt.futures import bound_to, describe
+from pytest_taskleak.detectors.base import Detector, Patch, Recorder
+from pytest_taskleak.model import Resource
+
+TASKS_FILE = asyncio.tasks.__file__
+TIMEOUTS_FILE = asyncio.timeouts.__file__
+BASE_FILE = asyncio.base_events.__file__
+
+
+class Handles(Detector):
+    """Timers of a loop that wait for their time."""
+
+    kind = "timer"
+    titles = {
+        "TL201": "outlived {owner}",
+        "TL202": "dropped: its loop was closed before it was due",
+    }
+
+    def patches(self, recorder: Recorder) -> Iterable[Patch]:
+        record = recorder(self.kind, mark=False)
+
+        def wrap(original: Callable[..., Any]) -> Callable[..., Any]:
+            def schedule(self: Any, when: float, *args: Any, **options: Any) -> Any:
+                handle = original(self, when, *args, **options)
+                frame = sys._getframe(1)
+                file = frame.f_code.co_filename
+                if file == BASE_FILE and frame.f_back is not None:
+                    frame = frame.f_back  # `call_later` of the stock loop goes through `call_at`
+                    file = frame.f_code.co_filename
+                if file != TASKS_FILE and file != TIMEOUTS_FILE:
+                    record(handle, frame)
+                return handle
+
+            return schedule
+
+        without = "timers"
+        yield Patch(asyncio_.loop_classes, "call_at", wrap, without)
+        yield Patch(uvloop_only, "call_later", wrap, without)
+
+    def alive(self, thing: Any) -> bool:
+        return asyncio_.timer_alive(thing) and not innocent(thing)
+
+    def loop(self, thing: Any) -> Any:
+        return asyncio_.loop_of_handle(thing)
+
+    def patience(self, thing: Any) -> float:
+        loop = asyncio_.loop_of_handle(thing)
+        if loop is None or loop.is_closed():
+            return float("inf")
+        return max(0.0, thing.when() - loop.time())
+
+    def keeper(self, thing: Any) -> Iterable[Any]:
+        callback, _ = asyncio_.handle_parts(thing)
+        return (thing, *bound_to(callback))
+
+    def describe(self, thing: Any) -> Resource:
+        callback, _ = asyncio_.handle_parts(thing)
+        module, what = describe(callback)
+        left = self.patience(thing)
+        waits = f"its time, due in {left:.3g} s" if left != float("inf") else "a loop that is closed"
+        return Resource(
+            code="TL201",
+            name=what,
+            what=what,
+            module=module,
+            state="is still scheduled",
+            waits_for=waits,
+        )
+
+    def remove(self, thing: Any) -> bool:
+        loop = asyncio_.loop_of_handle(thing)
+        if loop is not None and asyncio_.runs_elsewhere(loop):
+            loop.call_soon_threadsafe(thing.cancel)
+        else:
+            thing.cancel()
+        return False
+
+    def advice(self, resource: Resource) -> str:
+        return "keep the handle that call_later() returns, and handle.cancel() it when closing"
+
+    @contextlib.contextmanager
+    def plant(self) -> Iterator[Any]:
+        loop = asyncio.new_event_loop()
+        handle = loop.call_later(3600, print)
+        try:
+            yield handle
+        finally:
+            handle.cancel()
+            loop.close()
+
+
+def uvloop_only() -> Iterable[type]:
+    """Yield the loop classes on which `call_later` does not go through `call_at`."""
+    return [c for c in asyncio_.loop_classes() if not issubclass(c, asyncio.BaseEventLoop)]
+
+
+def innocent(handle: asyncio.TimerHandle) -> bool:
+    """Tell whether a timer is part of something else, or harmless by construction."""
+    callback, args = asyncio_.handle_parts(handle)
+    if asyncio_.belongs_to_task(callback, args):
+        return True
+    if args and isinstance(args[0], weakref.ref):
+        return True
+    target = next(iter(bound_to(callback)), None)
+    return isinstance(target, asyncio.AbstractEventLoop) or asyncio_.open_transport(target)
+
+
+detector = Handles()

@@ -1,0 +1,118 @@
+"""Which asyncio tasks are left pending?
+
+A task counts while it is not done.  Those that drive tests themselves (anyio's runner task) or are
+part of a library's shutdown by design (anyio's process pool) are known by their code object.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from pytest_taskleak.adapt import anyio as anyio_
+from pytest_taskleak.adapt import asyncio_, awaiting
+from pytest_taskleak.adapt.asyncio_ import Task
+from pytest_taskleak.detectors.base import Detector, Patch, Recorder
+from pytest_taskleak.model import Resource
+
+
+class Tasks(Detector):
+    """Tasks left pending on any loop."""
+
+    kind = "task"
+    titles = {
+        "TL101": "outlived {owner}",
+        "TL102": "cut off when its runner closed",
+        "TL103": "destroyed: its loop was closed under it",
+        "TL104": "stuck: it ignores cancellation",
+    }
+
+    def patches(self, recorder: Recorder) -> Iterable[Patch]:
+        record = recorder(self.kind, mark=True)
+
+        def wrap(original: Callable[..., Task]) -> Callable[..., Task]:
+            def create_task(self: asyncio.AbstractEventLoop, coro: Any, **options: Any) -> Task:
+                task = original(self, coro, **options)
+                record(task, sys._getframe(1))
+                return task
+
+            return create_task
+
+        yield Patch(asyncio_.loop_classes, "create_task", wrap, "the line on which a task was made")
+
+    def alive(self, thing: Any) -> bool:
+        return (
+            not thing.done()
+            and not anyio_.is_machinery(thing)
+            and thing is not asyncio_.running_task()
+        )
+
+    def loop(self, thing: Any) -> Any:
+        return asyncio_.loop_of(thing)
+
+    def patience(self, thing: Any) -> float:
+        return awaiting.seconds_left(thing)
+
+    def parts(self, thing: Any) -> Iterable[Any]:
+        return awaiting.awaited(thing)
+
+    def keeper(self, thing: Any) -> Iterable[Any]:
+        return (thing, *awaiting.self_of(thing))
+
+    def describe(self, thing: Any) -> Resource:
+        module, what = awaiting.coroutine_name(thing)
+        frames, leaf = awaiting.chain(thing)
+        return Resource(
+            code="TL101",
+            name=thing.get_name(),
+            what=what,
+            module=module,
+            state="is still pending",
+            waiting=frames,
+            waits_for=leaf,
+        )
+
+    def remove(self, thing: Any) -> bool:
+        loop = asyncio_.loop_of(thing)
+        if loop.is_closed():
+            asyncio_.lost_sight(thing)
+            return False
+        if asyncio_.runs_elsewhere(loop):
+            loop.call_soon_threadsafe(thing.cancel)
+        else:
+            thing.cancel()
+        return True
+
+    def advice(self, resource: Resource) -> str:
+        cures = {
+            "TL102": "await the task, or cancel and await it, before the runner's main coroutine returns",
+            "TL103": "cancel the task and let its loop run until it has ended, then close the loop",
+            "TL104": "let CancelledError through: catch it only to clean up, then raise it again",
+        }
+        if resource.code in cures:
+            return cures[resource.code]
+        if resource.waits_for.startswith("nothing"):
+            return "await the task that was created, or do not create it"
+        return "keep the task and end it: task.cancel(), then await it; or use asyncio.TaskGroup"
+
+    @contextlib.contextmanager
+    def plant(self) -> Iterator[Any]:
+        loop = asyncio.new_event_loop()
+
+        async def canary() -> None:
+            await loop.create_future()
+
+        task = loop.create_task(canary())
+        try:
+            asyncio_.turn(loop)
+            yield task
+        finally:
+            task.cancel()
+            asyncio_.turn(loop, 2)
+            loop.close()
+
+
+detector = Tasks()

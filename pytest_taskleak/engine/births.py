@@ -1,0 +1,135 @@
+"""How is a birth written down in less than a microsecond?
+
+A record is one flat tuple `(scope, frames, ancestor, mine)`; `frames` holds code objects and
+instruction offsets by turns, so that lines are worked out only for what is reported; `mine` says
+whether a frame of the user is among them, else `ancestor` keeps those of the nearest parent.  The walk stops at the
+loop's own frames, hence it does not depend on the depth of the stack.  The scope's list keeps weak
+references only.
+"""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+from pytest_taskleak.adapt import asyncio_
+from pytest_taskleak.adapt.code import FILES, HARNESS, LIBRARY, LOOP, SKIP, USER
+from pytest_taskleak.engine import owner
+from pytest_taskleak.engine.owner import BIRTH, OWNER, Scope
+
+Frames = tuple[Any, ...]
+Record = tuple[Scope, Frames, Frames, bool]
+
+MOST_USER = 4
+MOST_LIBRARY = 3
+MOST_STEPS = 40
+SMALLEST = 64
+
+_lock = threading.Lock()
+
+
+class Entry(weakref.ref[Any]):
+    """A weak reference to a resource, with its birth record and its number."""
+
+    __slots__ = ("birth",)
+
+    birth: Record
+
+
+class Births(list[Entry]):
+    """The entries of one kind in one scope; forgets the dead as it grows."""
+
+    __slots__ = ("limit",)
+
+    def __init__(self) -> None:
+        self.limit = SMALLEST
+
+    def shrink(self) -> None:
+        """Drop the entries whose resource is gone, and set the next limit at twice the rest."""
+        if not _lock.acquire(blocking=False):
+            return
+        try:
+            count = len(self)
+            self[:count] = [entry for entry in self[:count] if entry() is not None]
+            self.limit = max(SMALLEST, 2 * len(self))
+        finally:
+            _lock.release()
+
+
+def walk(frame: FrameType | None) -> tuple[Frames, bool, bool]:
+    """Return the nearest user and library frames, whether any is the user's, and whether the
+    harness itself called them."""
+    files = FILES
+    kind = HARNESS
+    while frame is not None:
+        kind = files[frame.f_code.co_filename]
+        if kind != SKIP and kind != LOOP:
+            break
+        frame = frame.f_back
+    found: list[Any] = []
+    users = libraries = 0
+    steps = MOST_STEPS
+    while frame is not None and steps:
+        code = frame.f_code
+        kind = files[code.co_filename]
+        if kind == USER:
+            found += (code, frame.f_lasti)
+            users += 1
+            if users == MOST_USER:
+                break
+        elif kind == LIBRARY:
+            if libraries < MOST_LIBRARY:
+                found += (code, frame.f_lasti)
+                libraries += 1
+        elif kind != SKIP:
+            break
+        frame = frame.f_back
+        steps -= 1
+    return tuple(found), users > 0, not users and kind == HARNESS
+
+
+def recorder(kind: str, *, mark: bool) -> Callable[[Any, FrameType | None], None]:
+    """Return the function that writes down births of one kind.
+
+    Parameters:
+        kind: the detector's kind.
+        mark: also put the record on the object itself, where its children find it.
+    """
+    new = Entry.__new__
+    get = OWNER.get
+    parent_of = asyncio_.running_task
+
+    def record(thing: Any, frame: FrameType | None) -> None:
+        scope = get()
+        if scope is None or not scope.watching:
+            scope = owner.current()
+            if scope is None:
+                return
+        frames, mine, harness = walk(frame)
+        if harness and scope.kind == "test" and scope.parent is not None:
+            scope = scope.parent  # made by a plugin's own hook, not by the test
+        parent = parent_of()
+        inherited = getattr(parent, BIRTH, None)
+        if inherited is None and not mine:
+            inherited = owner.thread_birth()
+        ancestor: Frames = ()
+        if inherited is not None:
+            ancestor = inherited[1] if inherited[3] else inherited[2] or inherited[1]
+        entry = new(Entry, thing)
+        entry.birth = birth = (scope, frames, ancestor, mine)
+        if mark:
+            try:
+                setattr(thing, BIRTH, birth)
+            except Exception:  # noqa: BLE001 -- slotted objects of a custom factory; the entry knows
+                pass
+        births = scope.births.get(kind)
+        if births is None:
+            births = scope.births.setdefault(kind, Births())
+        births.append(entry)
+        if len(births) > births.limit:
+            births.shrink()
+
+    return record

@@ -1,0 +1,71 @@
+"""How does a leftover become a finding?  Plain strings are taken here, and nothing is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from pytest_taskleak.engine.owner import Scope
+from pytest_taskleak.engine.settle import Leftover
+from pytest_taskleak.explain.birth import birth_of, library_of, relative
+from pytest_taskleak.model import Birth, Finding
+
+
+def explain(
+    left: Sequence[Leftover], scope: Scope, root: str, *, code: str = ""
+) -> list[tuple[Leftover, Finding]]:
+    """Return a finding for each leftover; what is part of another one is counted there."""
+    pairs = []
+    for item, parts in fold(left):
+        found = finding(item, scope, root, code=code)
+        pairs.append((item, replace(found, notes=folded(parts))))
+    return pairs
+
+
+def folded(parts: Sequence[Leftover]) -> tuple[str, ...]:
+    """Say what is told under a finding."""
+    if not parts:
+        return ()
+    kinds = sorted({item.detector.kind for item in parts})
+    return (f"with {len(parts)} more that it waits for or owns ({', '.join(kinds)})",)
+
+
+def fold(left: Sequence[Leftover]) -> list[tuple[Leftover, list[Leftover]]]:
+    """Put leftovers under those they are part of; a circle is told by its first member."""
+    by_id = {id(item.thing): item for item in left}
+    whole: dict[int, int] = {}
+    for item in left:
+        for part in item.detector.parts(item.thing):
+            if id(part) in by_id and part is not item.thing:
+                whole.setdefault(id(part), id(item.thing))
+    roots: dict[int, list[Leftover]] = {}
+    for item in left:
+        top, seen = id(item.thing), {id(item.thing)}
+        while top in whole and whole[top] not in seen:
+            top = whole[top]
+            seen.add(top)
+        if top in whole:  # a circle: its member that comes first answers for it
+            top = next(id(x.thing) for x in left if id(x.thing) in seen)
+        under = roots.setdefault(top, [])
+        if top != id(item.thing):
+            under.append(item)
+    return [(by_id[top], under) for top, under in roots.items()]
+
+
+def finding(item: Leftover, scope: Scope, root: str, *, code: str = "") -> Finding:
+    """Describe one leftover, with its birth and the line that would allow it."""
+    resource = item.detector.describe(item.thing)
+    if code:
+        resource = replace(resource, code=code)
+    birth = birth_of(item.birth)
+    library = library_of(birth)
+    pattern = f"{resource.module}:{resource.what}" if resource.module else resource.what
+    return Finding(
+        kind=item.detector.kind,
+        resource=replace(resource, waiting=relative(resource.waiting, root)),
+        owner=scope.owner,
+        birth=Birth(frames=relative(birth.frames, root), ancestor=relative(birth.ancestor, root)),
+        library=library,
+        advice=item.detector.advice(resource),
+        allow=f"{item.detector.kind}:{pattern}",
+    )

@@ -1,0 +1,117 @@
+"""On whose behalf does the running code work?
+
+The owner travels in one ContextVar, which asyncio copies into tasks, handles and I/O callbacks.
+Where no context reaches (threads on most builds), the thread's own birth answers, and last the
+phase that pytest is in.
+"""
+
+from __future__ import annotations
+
+import threading
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+from pytest_taskleak.model import Finding, Owner, OwnerKind
+
+if TYPE_CHECKING:
+    from pytest_taskleak.engine.births import Births
+
+BIRTH = "_taskleak_birth"
+"""The attribute in which tasks and threads carry their birth record."""
+
+
+class Scope:
+    """The life of an owner: what was born in it, and what was found of it so far.
+
+    Parameters:
+        kind: what sort of owner it is.
+        name: the test's or the fixture's name.
+        range: how wide it is: `function`, `class`, `module`, `package` or `session`.
+        nodeid: the test, or the last test that used the fixture.
+        parent: the scope that answers for what plugins make meanwhile.
+        policy: the settings of this scope, else those of its watch hold.
+        watch: the session of watching that judges it.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "births",
+        "closed",
+        "findings",
+        "kind",
+        "name",
+        "nodeid",
+        "parent",
+        "policy",
+        "range",
+        "teardown",
+        "user",
+        "value",
+        "watch",
+        "watching",
+    )
+
+    def __init__(
+        self,
+        kind: OwnerKind,
+        name: str,
+        *,
+        range: str = "function",  # noqa: A002 -- the field's word for a fixture's scope is taken by the class
+        nodeid: str = "",
+        parent: Scope | None = None,
+        policy: Any = None,
+        watch: Any = None,
+    ) -> None:
+        self.kind = kind
+        self.name = name
+        self.range = range
+        self.nodeid = nodeid
+        self.parent = parent
+        self.policy = policy
+        self.watch = watch
+        self.births: dict[str, Births] = {}
+        self.findings: list[Finding] = []
+        self.value: Any = None
+        self.closed = False
+        self.teardown = False
+        self.user = False
+        self.watching = True
+
+    @property
+    def owner(self) -> Owner:
+        """The plain value for reports."""
+        return Owner(kind=self.kind, name=self.name, scope=self.range, nodeid=self.nodeid)
+
+    def __repr__(self) -> str:
+        return f"<Scope {self.owner}>"
+
+
+OWNER: ContextVar[Scope | None] = ContextVar("taskleak_owner", default=None)
+"""The scope on whose behalf the current context runs."""
+
+phases: list[Scope] = []
+"""The scope of the running phase; one for each watch, the innermost last."""
+
+
+def current() -> Scope | None:
+    """Return the scope that answers for what the calling code makes, if anybody watches."""
+    if not phases:
+        return None
+    scope = OWNER.get()
+    if scope is not None and scope.watching:
+        return scope
+    return of_thread() or phases[-1]
+
+
+def thread_birth() -> Any:
+    """Return the birth record of the current thread, if it has one."""
+    # `threading.current_thread` would make a dummy object for a foreign thread.
+    thread = threading._active.get(threading.get_ident())  # type: ignore[attr-defined]  # noqa: SLF001
+    return getattr(thread, "__dict__", {}).get(BIRTH)
+
+
+def of_thread() -> Scope | None:
+    """Return the scope that the current thread was born in."""
+    birth = thread_birth()
+    scope: Scope | None = birth[0] if birth else None
+    return scope if scope is not None and scope.watching else None

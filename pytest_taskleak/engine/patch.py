@@ -1,0 +1,164 @@
+"""Which attributes are replaced while somebody watches, and how is each put back?
+
+The births of a kind are its detector's patches; those that carry the owner and those that see a
+loop close are here.  A replacement that others have wrapped since stays in their chain and does
+nothing there: every one passes straight through while nobody watches.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from pytest_taskleak.adapt import anyio as anyio_
+from pytest_taskleak.adapt import asyncio_, futures
+from pytest_taskleak.detectors.base import Detector, Patch
+from pytest_taskleak.engine import owner
+from pytest_taskleak.engine.births import recorder
+from pytest_taskleak.engine.owner import BIRTH, OWNER
+
+_ABSENT = object()
+
+
+@dataclass(frozen=True, slots=True)
+class _Installed:
+    target: Any
+    attribute: str
+    before: Any
+    ours: Any
+
+    def undo(self) -> None:
+        """Put back what was there, unless somebody has replaced ours meanwhile."""
+        if vars(self.target).get(self.attribute) is not self.ours:
+            return
+        if self.before is _ABSENT:
+            delattr(self.target, self.attribute)
+        else:
+            setattr(self.target, self.attribute, self.before)
+
+
+class Patches:
+    """All patches of one watch; several watches share them and the last one undoes them."""
+
+    def __init__(self) -> None:
+        self.users = 0
+        self.table: list[Patch] = []
+        self.installed: dict[tuple[int, str], _Installed] = {}
+        self.modules = 0
+        self.lock = threading.Lock()
+
+    def install(self, detectors: Iterable[Detector], closing: Callable[[Any, str], bool]) -> None:
+        """Install what is not installed yet, for one more user."""
+        with self.lock:
+            self.users += 1
+            if self.users == 1:
+                self.table = [*own_patches(closing)]
+                for detector in detectors:
+                    self.table += detector.patches(recorder)
+                self._apply()
+
+    def refresh(self) -> None:
+        """Patch what was imported since; costs one comparison where nothing was."""
+        if len(sys.modules) != self.modules:
+            with self.lock:
+                self._apply()
+
+    def _apply(self) -> None:
+        self.modules = len(sys.modules)
+        for patch in self.table:
+            for target in patch.targets():
+                key = (id(target), patch.attribute)
+                if key not in self.installed and hasattr(target, patch.attribute):
+                    self.installed[key] = _replace(target, patch)
+
+    def missing(self) -> list[str]:
+        """Return what cannot be seen here because a patch found no place."""
+        found = {attribute for _, attribute in self.installed}
+        return sorted({p.without for p in self.table if p.attribute not in found and [*p.targets()]})
+
+    def uninstall(self) -> None:
+        """Undo everything when the last user leaves."""
+        with self.lock:
+            self.users -= 1
+            if self.users == 0:
+                for installed in reversed(self.installed.values()):
+                    installed.undo()
+                self.installed.clear()
+                self.table.clear()
+
+
+def _replace(target: Any, patch: Patch) -> _Installed:
+    before = vars(target).get(patch.attribute, _ABSENT)
+    original = getattr(target, patch.attribute)
+    ours = functools.update_wrapper(patch.wrap(original), original)
+    setattr(target, patch.attribute, ours)
+    return _Installed(target, patch.attribute, before, ours)
+
+
+PATCHES = Patches()
+
+
+def own_patches(closing: Callable[[Any, str], bool]) -> Iterator[Patch]:
+    """Yield the patches that carry the owner, and those that see a loop close.
+
+    Parameters:
+        closing: called with a loop and `"cancel"` or `"close"` before that happens; returns whether
+            it has cancelled what was left itself.
+    """
+
+    def wrap_cancel_all(original: Callable[..., None]) -> Callable[..., None]:
+        def _cancel_all_tasks(loop: Any) -> None:
+            if not owner.phases or not closing(loop, "cancel"):
+                original(loop)
+
+        return _cancel_all_tasks
+
+    def wrap_close(original: Callable[..., None]) -> Callable[..., None]:
+        def close(loop: Any) -> None:
+            if owner.phases and not loop.is_closed() and sys._getframe(1).f_code.co_name != "__del__":
+                closing(loop, "close")
+            original(loop)
+
+        return close
+
+    yield Patch(lambda: [asyncio.runners], "_cancel_all_tasks", wrap_cancel_all, "tasks cut off by runners")
+    yield Patch(asyncio_.loop_classes, "close", wrap_close, "what is pending when a loop closes")
+    yield Patch(lambda: [asyncio.Runner], "run", wrap_runner, "owners of what a shared Runner runs")
+    yield Patch(anyio_.runners, "_call_in_runner_task", anyio_.carry(OWNER), "owners in anyio's runner")
+    yield Patch(lambda: [futures.WORK_ITEM] if futures.WORK_ITEM else [], "run", wrap_work, "owners in executors")
+
+
+def wrap_runner(original: Callable[..., Any]) -> Callable[..., Any]:
+    """Set the owner in a runner's own context, which is as old as its first use."""
+
+    def run(self: asyncio.Runner, coro: Any, *, context: Any = None) -> Any:
+        if context is None and owner.phases:
+            self.get_loop()
+            own = getattr(self, "_context", None)
+            if own is not None:
+                own.run(OWNER.set, owner.current())
+        return original(self, coro, context=context)
+
+    return run
+
+
+def wrap_work(original: Callable[..., None]) -> Callable[..., None]:
+    """Let an executor's thread work on behalf of whoever submitted the call."""
+
+    def run(item: Any, *args: Any) -> None:
+        birth = getattr(getattr(item, "future", None), BIRTH, None)
+        if birth is None:
+            original(item, *args)
+            return
+        token = OWNER.set(birth[0])
+        try:
+            original(item, *args)
+        finally:
+            OWNER.reset(token)
+
+    return run

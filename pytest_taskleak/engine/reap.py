@@ -1,0 +1,88 @@
+"""How are leftovers removed within bounds, so that one leak cannot spoil the next test?"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from typing import Any
+
+from pytest_taskleak.adapt import asyncio_
+from pytest_taskleak.engine.settle import Budget, Leftover, Live, settle, settle_here
+
+BOUND = 0.5
+"""Seconds that a cancelled leftover gets on a loop that lives on."""
+CLOSE_BOUND = 5.0
+"""Seconds that cancelled tasks get when their loop closes; asyncio itself would wait for ever."""
+
+_kept: list[Any] = []
+
+
+def ask(left: Sequence[Leftover]) -> list[Leftover]:
+    """Ask every leftover to end; return those that are worth waiting for."""
+    return [item for item in left if _remove(item)]
+
+
+def _remove(item: Leftover) -> bool:
+    try:
+        return item.detector.remove(item.thing)
+    except Exception:  # noqa: BLE001 -- a resource of the user may do anything when told to end
+        return False
+
+
+def reap(left: Sequence[Leftover], bound: float = BOUND) -> list[Leftover]:
+    """Remove leftovers; return those that could not be removed."""
+    settle(_still(ask(left)), Budget(bound))
+    return [item for item in left if item.detector.alive(item.thing)]
+
+
+async def reap_here(left: Sequence[Leftover], bound: float = BOUND) -> list[Leftover]:
+    """Do the same from inside the running loop."""
+    await settle_here(_still(ask(left)), Budget(bound))
+    return [item for item in left if item.detector.alive(item.thing)]
+
+
+def _still(waiting: Sequence[Leftover]) -> Live:
+    return lambda: [item for item in waiting if item.detector.alive(item.thing)]
+
+
+def cancel_all(loop: Any, tasks: Sequence[Any], bound: float = CLOSE_BOUND) -> list[Any]:
+    """Cancel tasks as `asyncio.run` does when it ends, but within bounds; return those that resist.
+
+    Like the original, exceptions that come up meanwhile go to the loop's exception handler.
+    """
+    from pytest_taskleak import timing
+
+    for task in tasks:
+        task.cancel()
+    asyncio_.turn(loop, 24)
+    for pause in timing.backoff(bound):
+        if all(task.done() for task in tasks):
+            break
+        timing.pause(pause)
+        asyncio_.turn(loop, 4)
+    for task in tasks:
+        if task.done() and not task.cancelled() and task.exception() is not None:
+            loop.call_exception_handler(
+                {
+                    "message": "unhandled exception during asyncio.run() shutdown",
+                    "exception": task.exception(),
+                    "task": task,
+                }
+            )
+    resisting = [task for task in tasks if not task.done()]
+    for task in resisting:
+        abandon(task)
+    return resisting
+
+
+def abandon(task: Any) -> None:
+    """Give up a task that ignores cancellation, without letting it be destroyed.
+
+    A coroutine that swallows everything spins for ever when the collector closes it, so it is made
+    immortal: one reference more than there are owners.
+    """
+    asyncio_.lost_sight(task)
+    try:
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(task))
+    except (AttributeError, ValueError):  # no C API to call on this interpreter
+        _kept.append(task)

@@ -1,0 +1,261 @@
+"""What happens when a scope closes: look, settle, adopt, judge, explain, remove.
+
+A `Watch` is one session of watching: a pytest run, or one `no_leaks` block.
+"""
+
+from __future__ import annotations
+
+import gc
+import threading
+import traceback
+import weakref
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from pytest_taskleak.detectors.base import Detector
+from pytest_taskleak.engine import owner
+from pytest_taskleak.engine.claims import Claims
+from pytest_taskleak.engine.explaining import explain
+from pytest_taskleak.engine.owner import OWNER, Scope
+from pytest_taskleak.engine.patch import PATCHES
+from pytest_taskleak.engine.reap import reap
+from pytest_taskleak.engine.settle import Budget, Leftover, settle
+from pytest_taskleak.judge.policy import Policy, group, level
+from pytest_taskleak.model import Finding, Verdict
+
+NOTHING = Verdict()
+Consult = Callable[[Finding], str | None]
+
+
+class Told:
+    """The things that were told already, without keeping any of them alive."""
+
+    def __init__(self) -> None:
+        self._refs: dict[int, weakref.ref[Any]] = {}
+
+    def add(self, thing: Any) -> None:
+        """Remember a thing as told."""
+        key = id(thing)
+        self._refs[key] = weakref.ref(thing, lambda _: self._refs.pop(key, None))
+
+    def __contains__(self, thing: Any) -> bool:
+        ref = self._refs.get(id(thing))
+        return ref is not None and ref() is thing
+
+
+class Watch:
+    """One session of watching.
+
+    Parameters:
+        detectors: the kinds that are watched.
+        policy: what holds where a scope has no policy of its own.
+        root: the project's directory, to shorten paths.
+        name: what the session's owner is called.
+        consult: asked for each leak that no rule allows; a reason allows it.
+    """
+
+    def __init__(
+        self,
+        detectors: Iterable[Detector],
+        policy: Policy,
+        *,
+        root: str = "",
+        name: str = "",
+        consult: Consult = lambda _: None,
+    ) -> None:
+        self.detectors = {d.kind: d for d in detectors}
+        self.policy = policy
+        self.root = root
+        self.consult = consult
+        self.session = Scope("session", name, range="session", watch=self)
+        self.budget = Budget(policy.grace)
+        self.told = Told()
+        self.claims = Claims(self.session)
+        self.late: list[Scope] = []
+        self.survivors: list[tuple[str, Leftover]] = []
+        self.faults: list[str] = []
+        self.lock = threading.RLock()
+        self.running: Scope | None = None
+        self.fixtures: Callable[[], Iterable[Scope]] = tuple
+        self.slot = -1
+
+    # --- phases ---------------------------------------------------------------------------------
+
+    def start(self, closing: Callable[[Any, str], bool]) -> None:
+        """Begin to watch: install the patches, and answer for what nobody else made.
+
+        Parameters:
+            closing: called when a loop is about to cancel its tasks or to be closed.
+        """
+        PATCHES.install(self.detectors.values(), closing)
+        self.slot = len(owner.phases)
+        owner.phases.append(self.session)
+        self.token = OWNER.set(self.session)
+
+    def stop(self) -> None:
+        """Stop watching and put everything back."""
+        self.session.watching = False
+        del owner.phases[self.slot :]
+        try:
+            OWNER.reset(self.token)
+        except ValueError:  # stopped in another context than the one it was started in
+            OWNER.set(None)
+        PATCHES.uninstall()
+
+    def enter(self, scope: Scope) -> None:
+        """Let `scope` answer for what is made from here on."""
+        OWNER.set(scope)
+        owner.phases[self.slot] = scope
+
+    # --- looking --------------------------------------------------------------------------------
+
+    def live(self, scope: Scope, policy: Policy) -> list[Leftover]:
+        """Return what was born in a scope, lives, and was not told yet."""
+        found: list[Leftover] = []
+        seen: set[int] = set()
+        for kind, births in tuple(scope.births.items()):
+            detector = self.detectors.get(kind)
+            if detector is None or kind not in policy.detect:
+                continue
+            try:
+                for entry in tuple(births):
+                    thing = entry()
+                    if thing is None or not detector.alive(thing):
+                        continue
+                    if thing not in self.told and id(thing) not in seen:
+                        seen.add(id(thing))
+                        found.append(Leftover(detector, thing, entry.birth))
+            except Exception:  # noqa: BLE001 -- the watcher's own fault must not become the user's
+                self.switch_off(detector)
+        return found
+
+    def switch_off(self, detector: Detector) -> None:
+        """Stop using a detector that raised, and say so once."""
+        self.detectors.pop(detector.kind, None)
+        self.faults.append(
+            f"TL901 the detector of {detector.kind}s raised and is off for the rest of the session; "
+            f"this is a fault of pytest-taskleak, please report it:\n{traceback.format_exc()}"
+        )
+
+    # --- closing --------------------------------------------------------------------------------
+
+    def close(self, scope: Scope, *, final: bool = True) -> Verdict:
+        """Judge what a scope leaves behind, from outside any running loop."""
+        if final:
+            self.finish(scope)
+        if not scope.births and not scope.findings:
+            return NOTHING
+        policy = self.policy_of(scope)
+        if policy.mode != "off" and self.live(scope, policy):
+            settle(lambda: self.live(scope, policy), self.budget)
+            self.collect(scope, policy)
+        return self.conclude(scope, policy, reap)
+
+    def finish(self, scope: Scope) -> None:
+        """Mark a scope as closed: what is born for it from now on is late."""
+        scope.closed = True
+        self.claims.forget(scope)
+
+    def policy_of(self, scope: Scope) -> Policy:
+        """Return the policy that holds for a scope."""
+        policy: Policy = scope.policy or self.policy
+        return policy
+
+    def collect(self, scope: Scope, policy: Policy) -> None:
+        """Run the collector once if that could end what is left."""
+        left = self.live(scope, policy)
+        if any(item.detector.collectable for item in left):
+            held = [item for item in left if not item.detector.collectable]  # must not be destroyed
+            left.clear()
+            gc.collect()
+            settle(lambda: self.live(scope, policy), self.budget)
+            held.clear()
+
+    def conclude(
+        self, scope: Scope, policy: Policy, remove: Callable[[Sequence[Leftover]], list[Leftover]]
+    ) -> Verdict:
+        """Turn what is left into a verdict, and remove what is a leak."""
+        with self.lock:
+            findings = [*scope.findings]
+            scope.findings.clear()
+        left = self.live(scope, policy)
+        if policy.mode == "off":
+            for item in left:
+                self.told.add(item.thing)
+            return NOTHING
+        decided = [d for f in findings if (d := self.decide(f, policy)) is not None]
+        guilty: list[tuple[Leftover, Finding]] = []
+        for item, finding in self.explain(self.claims.keep(scope, left), scope):
+            self.told.add(item.thing)
+            verdict = self.decide(finding, policy)
+            if verdict is not None and verdict.rule is None:
+                guilty.append((item, verdict))
+            elif verdict is not None:
+                decided.append(verdict)
+        return sort(decided + self.remove(scope, guilty, remove))
+
+    def explain(self, left: Sequence[Leftover], scope: Scope) -> list[tuple[Leftover, Finding]]:
+        """Return a finding for each leftover that is not told under another one."""
+        try:
+            return explain(left, scope, self.root)
+        except Exception:  # noqa: BLE001 -- see `live`
+            self.faults.append(f"TL901 a finding could not be explained:\n{traceback.format_exc()}")
+            return []
+
+    def decide(self, finding: Finding, policy: Policy) -> Finding | None:
+        """Return a finding with its severity or the rule that allows it, `None` if it is ignored."""
+        rule = next((r for r in (*policy.expect, *policy.rules) if r.matches(finding)), None)
+        if rule is not None:
+            return replace(finding, rule=str(rule))
+        severity = level(finding, policy)
+        if severity == "ignore":
+            return None
+        reason = self.consult(finding)
+        return replace(finding, severity=severity, rule=reason)
+
+    def remove(
+        self,
+        scope: Scope,
+        guilty: list[tuple[Leftover, Finding]],
+        remove: Callable[[Sequence[Leftover]], list[Leftover]],
+    ) -> list[Finding]:
+        """Remove leaks; return their findings, with those that resisted marked as stuck."""
+        resisting = remove([item for item, _ in guilty]) if guilty else []
+        self.survivors += [(str(scope.owner), item) for item in resisting]
+        stuck = {id(item.thing) for item in resisting if still_turns(item)}
+        return [mark_stuck(f) if id(item.thing) in stuck else f for item, f in guilty]
+
+    def tainted(self) -> list[str]:
+        """Name what earlier scopes left behind and could not be removed."""
+        self.survivors = [(who, item) for who, item in self.survivors if harms(item)]
+        return [f"{item.detector.describe(item.thing).name!r} left by {who}" for who, item in self.survivors]
+
+
+def still_turns(item: Leftover) -> bool:
+    """Tell whether a leftover is a task that was cancelled on a loop which could have ended it."""
+    loop = item.detector.loop(item.thing)
+    return item.detector.kind == "task" and not loop.is_closed()
+
+
+def harms(item: Leftover) -> bool:
+    """Tell whether a leftover can still disturb others: it lives, and its loop is not closed."""
+    loop = item.detector.loop(item.thing)
+    return item.detector.alive(item.thing) and (loop is None or not loop.is_closed())
+
+
+def mark_stuck(finding: Finding) -> Finding:
+    """Say of a task that it resisted its cancellation."""
+    return replace(
+        finding,
+        resource=replace(finding.resource, code="TL104", state="ignores cancellation"),
+        advice="let CancelledError through: catch it only to clean up, then raise it again",
+    )
+
+
+def sort(findings: list[Finding]) -> Verdict:
+    """Make a verdict of decided findings."""
+    return Verdict(
+        findings=tuple(group([f for f in findings if f.rule is None])),
+        allowed=tuple(group([f for f in findings if f.rule is not None])),
+    )

@@ -1,0 +1,1 @@
+"""What can be said of a leftover?  Asked only of the guilty."""

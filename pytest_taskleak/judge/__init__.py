@@ -1,0 +1,1 @@
+"""Which leftovers are leaks, and whose?"""

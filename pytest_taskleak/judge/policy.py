@@ -1,0 +1,64 @@
+"""What does the user want of a scope: which kinds, how long, what is allowed, how bad is it?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from pytest_taskleak.judge.allow import Rule
+from pytest_taskleak.model import Finding, Level
+
+Mode = Literal["fail", "warn", "off"]
+
+GRACE = 0.1
+"""Seconds in which something outside may still finish a leftover; one budget a test."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """The settings that decide over one scope.
+
+    Parameters:
+        mode: `fail`, `warn` or `off`.
+        grace: seconds of real time for what something outside can still finish.
+        detect: the kinds that are judged.
+        rules: what is allowed, the nearest rule first.
+        library: how bad a leak is that no code of the project took part in.
+        severity: kind or code -> how bad it is, the later key wins where both match.
+        expect: rules of which each must match a finding, for tests of leaking code.
+    """
+
+    mode: Mode = "fail"
+    grace: float = GRACE
+    detect: frozenset[str] = frozenset()
+    rules: tuple[Rule, ...] = ()
+    library: Level = "fail"
+    severity: Mapping[str, Level] = field(default_factory=dict)
+    expect: tuple[Rule, ...] = ()
+
+
+def level(finding: Finding, policy: Policy) -> Level:
+    """Return how bad a finding is that no rule allows."""
+    chosen = policy.severity.get(finding.code, policy.severity.get(finding.kind))
+    worst: Level = chosen or "fail"
+    if finding.library is not None and _weight(policy.library) < _weight(worst):
+        worst = policy.library
+    if policy.mode == "warn" and worst == "fail":
+        worst = "warn"
+    return worst
+
+
+def _weight(name: Level) -> int:
+    return ("ignore", "note", "warn", "fail").index(name)
+
+
+def group(findings: list[Finding]) -> list[Finding]:
+    """Merge what was born on one line for one owner into one finding with a count."""
+    merged: dict[tuple[object, ...], Finding] = {}
+    for finding in findings:
+        key = (finding.code, finding.owner, finding.birth, finding.resource.what, finding.rule)
+        first = merged.get(key)
+        merged[key] = finding if first is None else replace(first, count=first.count + finding.count)
+    ranks = {"fail": 0, "warn": 1, "note": 2, "ignore": 3}
+    return sorted(merged.values(), key=lambda f: (ranks[f.severity], f.library is not None, f.code))

@@ -1,0 +1,183 @@
+"""How does a finding read?  Pure layout: values in, lines out.
+
+The order is always: what, owner, born, waiting, why, fix, allow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from pytest_taskleak.model import Finding, Frame, Owner, Verdict
+
+MOST_FINDINGS = 5
+MOST_CALLERS = 2
+KINDS = {"task": "tasks", "timer": "timers", "thread": "threads", "executor": "executors"}
+NOUNS = {"TL304": "executor call"}
+VERBS = {
+    "TL102": "was cut off when its runner closed",
+    "TL103": "was pending when its loop was closed",
+    "TL104": "ignores cancellation",
+    "TL202": "was still scheduled when its loop was closed",
+    "TL303": "was not shut down",
+}
+
+
+def headline(findings: Sequence[Finding]) -> str:
+    """Return one line that stands alone: how many of what, whose, and the codes."""
+    counts: dict[str, int] = {}
+    for finding in findings:
+        counts[noun(finding)] = counts.get(noun(finding), 0) + finding.count
+    what = " and ".join(f"{n} {plural(kind, n)}" for kind, n in counts.items())
+    codes = ", ".join(sorted({f.code for f in findings}))
+    verb = "outlived" if not {f.code for f in findings} <= set(VERBS) else "left behind by"
+    names = f": {findings[0].resource.name!r}" if sum(counts.values()) == 1 else ""
+    return f"{what} {verb} {whose(findings)}{names} [{codes}]"
+
+
+def whose(findings: Sequence[Finding]) -> str:
+    """Name the owner in a headline."""
+    owners = {(f.owner.kind, f.owner.name) for f in findings}
+    kind, name = next(iter(owners))
+    if len(owners) > 1:
+        return "their owners"
+    return {"test": "the test", "fixture": f"fixture {name!r}"}.get(kind, f"the {kind}")
+
+
+def noun(finding: Finding) -> str:
+    """Return the word for a finding: its kind, or what the code makes of it."""
+    return NOUNS.get(finding.code, finding.kind)
+
+
+def plural(kind: str, count: int) -> str:
+    """Return the word for so many of a kind."""
+    return kind if count == 1 else KINDS.get(kind, kind + "s")
+
+
+def section(verdict: Verdict, *, verbosity: int = 0) -> str:
+    """Return the text of a verdict for the terminal and for IDEs."""
+    limit = len(verdict.findings) if verbosity > 0 else MOST_FINDINGS
+    blocks = [block(f, verbosity=verbosity) for f in verdict.findings[:limit]]
+    rest = verdict.findings[limit:]
+    if rest:
+        blocks.append(f"... and {sum(f.count for f in rest)} more: {headline(rest)}; -v shows all")
+    if verbosity > 0:
+        blocks += [f"allowed  {first_line(f)}\n  rule      {f.rule}" for f in verdict.allowed]
+    blocks += [f"note  {note}" for note in verdict.notes]
+    return "\n\n".join(blocks)
+
+
+def first_line(finding: Finding) -> str:
+    """Return code, kind, name and state of a finding."""
+    resource = finding.resource
+    many = f"{finding.count} {plural(noun(finding), finding.count)} such as " if finding.count > 1 else ""
+    what = f" ({resource.what})" if resource.what and resource.what != resource.name else ""
+    return f"{resource.code}  {many}{noun(finding)} {resource.name!r}{what} {state(finding)}"
+
+
+def state(finding: Finding) -> str:
+    """Return the clause that says what is wrong."""
+    resource = finding.resource
+    if finding.code in ("TL102", "TL103", "TL104", "TL202"):
+        return VERBS[finding.code]
+    if finding.code == "TL303":
+        return resource.state
+    return f"{resource.state} after {ended(finding.owner)} ended"
+
+
+def ended(owner: Owner) -> str:
+    """Name the scope that has closed."""
+    if owner.kind == "test":
+        return "the test"
+    if owner.kind == "fixture":
+        return f"fixture {owner.name!r}"
+    return f"the {owner.kind}"
+
+
+def block(finding: Finding, *, verbosity: int = 0) -> str:
+    """Return the lines of one finding."""
+    rows = [first_line(finding), row("owner", str(finding.owner))]
+    rows += birth_rows(finding, verbosity)
+    waiting = waiting_row(finding, verbosity)
+    if waiting:
+        rows += waiting
+    if finding.library:
+        rows.append(row("library", f"leak of {finding.library}: no code of the project took part"))
+    rows += [row("note", note) for note in finding.notes]
+    rows.append(row("fix", finding.advice))
+    rows.append(row("allow", f"@pytest.mark.taskleak(allow={quoted(finding.allow)})"))
+    return "\n".join(rows)
+
+
+def birth_rows(finding: Finding, verbosity: int) -> list[str]:
+    """Return where it was born, the user's frames first."""
+    frames = finding.birth.frames
+    if verbosity < 2:
+        chosen = shown(frames)
+    else:
+        chosen = list(frames)
+    rows = []
+    for number, frame in enumerate(chosen):
+        label = "born" if number == 0 else ""
+        lead = "" if number == 0 else "called from "
+        rows.append(row(label, f"{lead}{place(frame)}"))
+    if not any(f.role == "project" for f in frames):
+        mine = [f for f in finding.birth.ancestor if f.role == "project"][:1]
+        rows += [row("" if rows else "born", f"by a task or thread born at {place(f)}") for f in mine]
+    if not rows:
+        rows.append(row("born", "unknown: it was not made through the loop's create_task"))
+    return rows
+
+
+def shown(frames: Sequence[Frame]) -> list[Frame]:
+    """Return the nearest library frame, if a library made it, and the user's frames."""
+    project = [f for f in frames if f.role == "project"]
+    library = frames[:1] if frames and frames[0].role == "library" else ()
+    return [*library, *project[: MOST_CALLERS + (0 if library else 1)]]
+
+
+def waiting_row(finding: Finding, verbosity: int) -> list[str]:
+    """Return where it waits, and for what."""
+    resource = finding.resource
+    frames = [f for f in resource.waiting if f.role != "machinery"]
+    if verbosity >= 2:
+        frames = list(resource.waiting)
+    elif len(frames) > 3:
+        frames = [frames[0], *frames[-2:]]
+    target = f" -> {resource.waits_for}" if resource.waits_for else ""
+    if not frames:
+        return [row("waiting", f"-> {resource.waits_for}")] if resource.waits_for else []
+    rows = [row("waiting", place(frames[0]))]
+    rows += [row("", f"in {place(frame)}") for frame in frames[1:]]
+    rows[-1] += target
+    return rows
+
+
+def place(frame: Frame) -> str:
+    """Return a frame as `path:line  qualname`."""
+    return f"{frame.path}:{frame.line}  {frame.qualname}"
+
+
+def row(label: str, text: str) -> str:
+    """Return one labelled line."""
+    return f"  {label:<9} {text}".rstrip()
+
+
+def quoted(text: str) -> str:
+    """Return a Python string literal in double quotes where that is possible."""
+    return f'"{text}"' if '"' not in text and "\\" not in text else repr(text)
+
+
+def summary(findings: Iterable[Finding]) -> list[tuple[str, ...]]:
+    """Return the rows of the table at the end: code, count, tests, birth, example."""
+    groups: dict[tuple[str, ...], list[Finding]] = {}
+    for finding in findings:
+        site = finding.site
+        key = (finding.code, finding.kind, finding.resource.what, str(site) if site else "?")
+        groups.setdefault(key, []).append(finding)
+    rows = []
+    for (code, kind, what, site), members in groups.items():
+        count = sum(f.count for f in members)
+        tests = sorted({f.owner.nodeid or f.owner.name for f in members})
+        more = f"in {len(tests)} tests, e.g. {tests[0]}" if len(tests) > 1 else f"in {tests[0]}"
+        rows.append((code, f"{count} {plural(kind, count)}", what, site, more))
+    return sorted(rows, key=lambda r: (-int(r[1].split()[0]), r))

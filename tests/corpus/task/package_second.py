@@ -1,0 +1,9 @@
+"""The second module of the package of package_fixture_orphan."""
+
+
+async def test_inside_package() -> None:
+    assert True
+
+
+async def test_last_of_package(broker: str) -> None:
+    assert broker

@@ -1,0 +1,44 @@
+"""Every labelled case, each in a process of its own: what is found must be what its label says, nothing else."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from harness import KINDS, Case, absent, compare, read_cases, run_case  # type: ignore[import-not-found]  # found above
+
+CASES = read_cases()
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_case(case: Case, tmp_path: Path, record_property: Callable[[str, object], None]) -> None:
+    if lack := absent(case):
+        pytest.skip(f"needs {lack}")
+    run = run_case(case, tmp_path)
+    score = compare(case, run)
+    record_property("corpus", score.as_dict())
+    if score.problems:
+        pytest.fail("\n".join([case.why, *score.problems, "", run.output]), pytrace=False)
+
+
+def test_corpus_is_large_and_mixed() -> None:
+    labels = Counter((case.kind, case.label) for case in CASES)
+    assert len(CASES) >= 110
+    for kind in KINDS:
+        assert labels[kind, "leak"] >= 10
+        assert labels[kind, "clean"] >= 10
+
+
+def test_names_differ() -> None:
+    names = Counter(case.path.stem for case in CASES)
+    assert [name for name, count in names.items() if count > 1] == []
+
+
+def test_helpers_exist() -> None:
+    missing = [source.name for case in CASES for source, _ in case.support if not source.exists()]
+    assert missing == []
