@@ -4,7 +4,7 @@ Everything here is frozen, made of builtins, and crosses JSON and process border
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 OwnerKind = Literal["test", "fixture", "session", "block"]
@@ -185,24 +185,27 @@ class Verdict:
         findings: what no rule allows, the most important first.
         allowed: what a rule allows, each with the rule's origin in `rule`.
         notes: sentences for the reader that are no findings.
+        unmet: rules of what was expected to be left behind, and was not.
     """
 
     findings: tuple[Finding, ...] = ()
     allowed: tuple[Finding, ...] = ()
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
+    unmet: tuple[str, ...] = ()
 
     def level(self, *levels: Level) -> tuple[Finding, ...]:
         """Return the findings of these severities."""
         return tuple(f for f in self.findings if f.severity in levels)
 
     def __bool__(self) -> bool:
-        return bool(self.findings or self.allowed or self.notes)
+        return bool(self.findings or self.allowed or self.notes or self.unmet)
 
     def __add__(self, other: "Verdict") -> "Verdict":
         return Verdict(
             findings=self.findings + other.findings,
             allowed=self.allowed + other.allowed,
             notes=self.notes + other.notes,
+            unmet=self.unmet + other.unmet,
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -212,4 +215,5 @@ class Verdict:
             "findings": [f.to_json() for f in self.findings],
             "allowed": [f.to_json() for f in self.allowed],
             "notes": list(self.notes),
+            "unmet": list(self.unmet),
         }

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Generator
+from dataclasses import replace
 from typing import Any
 
 from pytest_taskleak.adapt import pytest_
@@ -38,8 +39,10 @@ class Phases:
         watch.fixtures = lambda: tuple(self.fixtures.values())
         self.closing: list[Any] = []
         self.teardowns = 0
+        self.ended: list[Scope] = []
         self.found = NOTHING
         self.failed = False
+        self.unmet: set[str] = set()
         self.last = ""
 
     # --- tests ----------------------------------------------------------------------------------
@@ -52,6 +55,7 @@ class Phases:
         )
         self.found = NOTHING
         self.failed = False
+        self.unmet = expectations(policy)
         self.last = item.nodeid
         watch.budget.left = (policy or watch.policy).grace
         watch.enter(self.test)
@@ -66,18 +70,26 @@ class Phases:
     def call_ended(self, item: Any) -> Verdict:
         """Judge a test at the end of its call, if no teardown code of the user is to come."""
         test = self.test
-        if test is None or self.teardowns or not (test.births or test.findings):
+        if test is None or self.teardowns or not (test.births or test.findings or self.unmet):
             return NOTHING
         if pytest_.has_finalizers(item):
             return NOTHING
-        return self.watch.close(test, final=False)
+        return self.expected(self.watch.close(test, final=False), told=True)
+
+    def expected(self, verdict: Verdict, *, told: bool) -> Verdict:
+        """Add what a test was expected to leave behind and did not, where that is certain now."""
+        self.unmet -= {finding.rule or "" for finding in verdict.allowed}
+        if not told or not self.unmet:
+            return verdict
+        unmet, self.unmet = sorted(self.unmet), set()
+        return replace(verdict, unmet=verdict.unmet + tuple(unmet))
 
     def close_test(self) -> Verdict:
         """Judge what a test leaves after all of its teardown, and return everything found."""
         test, self.test = self.test, None
         found = self.found
         if test is not None:
-            found += self.watch.close(test)
+            found = self.expected(found + self.watch.close(test), told=True)
         self.found = NOTHING
         self.watch.enter(self.watch.session)
         return found
@@ -123,18 +135,31 @@ class Phases:
         self.closing.append(owner.phases[self.watch.slot])
         self.watch.enter(scope)
 
-    def end_fixture(self, fixturedef: Any) -> Scope | None:
-        """Judge a fixture that was finalized; return its scope if it was watched."""
+    def end_fixture(self, fixturedef: Any) -> None:
+        """Note that a fixture was finalized; it is judged when its like can no longer end its things."""
         scope = self.fixtures.pop(fixturedef, None)
         if scope is None:
-            return None
+            return
         if scope.teardown:
             self.watch.enter(self.closing.pop() if self.closing else self.watch.session)
-        return scope
+        self.teardowns -= scope.user
+        self.ended.append(scope)
 
-    def last_function_fixture(self, scope: Scope) -> bool:
-        """Tell whether the last function-scoped fixture with teardown code is gone now."""
-        if not scope.user:
-            return False
-        self.teardowns -= 1
-        return self.teardowns == 0
+    def due(self) -> list[Scope]:
+        """Return the scopes that can be judged now.
+
+        What a fixture made may be ended by another fixture of the same width that is torn down after
+        it (an ExitStack, a client factory), so all of one width are judged when the last of them is
+        gone, and before a wider one could hide what is left.
+        """
+        alive = {scope.range for scope in self.fixtures.values() if scope.teardown}
+        ready = [scope for scope in self.ended if scope.range not in alive]
+        self.ended = [scope for scope in self.ended if scope.range in alive]
+        return ready
+
+
+def expectations(policy: Policy | None) -> set[str]:
+    """Return the rules of which each must match something."""
+    if policy is None or policy.mode == "off":
+        return set()
+    return {str(rule) for rule in policy.expect}

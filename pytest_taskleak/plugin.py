@@ -146,16 +146,21 @@ class Hooks:
     @pytest.hookimpl(trylast=True)
     def pytest_fixture_post_finalizer(self, fixturedef: Any) -> None:
         phases = self.phases
-        scope = phases.end_fixture(fixturedef)
-        if scope is None:
-            return
+        phases.end_fixture(fixturedef)
+        for scope in phases.due():
+            self.judge_fixture(scope)
+
+    def judge_fixture(self, scope: Any) -> None:
+        """Judge an ended fixture, and the test with the last function-scoped one of the user."""
+        phases = self.phases
         verdict = self.watch.close(scope)
-        if phases.last_function_fixture(scope) and phases.test is not None:
+        if phases.test is not None and scope.user and not phases.teardowns:
             phases.found += self.watch.close(phases.test, final=False)
         if verdict and phases.test is not None and scope.nodeid == phases.test.nodeid:
             phases.found += verdict
         elif verdict:
             self.telling.deliver(scope.nodeid or phases.last, verdict)
 
+    @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self) -> None:
-        self.telling.late(self.watch)
+        self.telling.last(self.watch)

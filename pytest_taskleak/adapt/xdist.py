@@ -18,7 +18,8 @@ def as_item(config: Any, nodeid: str) -> Iterator[None]:
 
     A worker stamps each report with the index of the running item and checks it.
     """
-    worker = config.pluginmanager.get_plugin("workerinteractor")
+    plugins = config.pluginmanager.get_plugins()
+    worker = next((p for p in plugins if type(p).__name__ == "WorkerInteractor"), None)
     items = getattr(getattr(worker, "session", None), "items", ())
     index = next((i for i, item in enumerate(items) if item.nodeid == nodeid), None)
     if worker is None or index is None or not hasattr(worker, "item_index"):

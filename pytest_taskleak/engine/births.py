@@ -128,6 +128,8 @@ def recorder(kind: str, *, mark: bool) -> Callable[[Any, FrameType | None], None
         births = scope.births.get(kind)
         if births is None:
             births = scope.births.setdefault(kind, Births())
+            if scope.closed:
+                scope.watch.revenants.append(scope)
         births.append(entry)
         if len(births) > births.limit:
             births.shrink()

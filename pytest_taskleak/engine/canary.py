@@ -14,6 +14,8 @@ def blind(watch: Watch) -> list[str]:
     """Return the kinds whose planted canary is not caught by a started watch."""
     missed: list[str] = []
     for kind, detector in list(watch.detectors.items()):
+        if kind not in watch.policy.detect:
+            continue
         scope = Scope("block", f"canary {kind}", watch=watch, parent=watch.session)
         watch.enter(scope)
         try:

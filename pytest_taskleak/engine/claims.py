@@ -41,7 +41,7 @@ class Claims:
             if keeper is None:
                 kept.append(item)
             else:
-                give(item, keeper)
+                give(item, scope, keeper)
         return kept
 
     def keeper(self, scope: Scope, item: Leftover) -> Scope | None:
@@ -61,7 +61,7 @@ class Claims:
         thing = item.thing
         if item.birth is None or not (is_daemon(thing) or item.detector.kind == "executor"):
             return False
-        names = {scope.name, scope.name.split("[")[0]}
+        names = {scope.name, scope.name.split("[")[0], scope.name.split(" ")[0]}  # "setUpClass of X"
         codes = [code for code in item.birth[1][::2] if code.co_name not in names]
         if not codes:
             return False
@@ -92,13 +92,17 @@ def made_by(keeper: Any, birth: Any) -> bool:
     return birth is not None and bool(birth[1]) and any(is_method(keeper, code) for code in birth[1][::2][:2])
 
 
-def give(item: Leftover, scope: Scope) -> None:
+def give(item: Leftover, scope: Scope, keeper: Scope) -> None:
     """Write a leftover down as another scope's."""
     if item.birth is None:
         return
-    birth = (scope, *item.birth[1:])
+    kind = item.detector.kind
+    birth = (keeper, *item.birth[1:])
     entry = Entry(item.thing)
     entry.birth = birth
     if hasattr(item.thing, BIRTH):
         setattr(item.thing, BIRTH, birth)
-    scope.births.setdefault(item.detector.kind, Births()).append(entry)
+    keeper.births.setdefault(kind, Births()).append(entry)
+    before = scope.births.get(kind)
+    if before is not None:
+        before[:] = [old for old in before if old() is not item.thing]

@@ -15,7 +15,7 @@ from pytest_taskleak.adapt import asyncio_
 from pytest_taskleak.engine import owner
 from pytest_taskleak.engine.explaining import explain
 from pytest_taskleak.engine.owner import BIRTH, OWNER, Scope
-from pytest_taskleak.engine.reap import BOUND, CLOSE_BOUND, cancel_all
+from pytest_taskleak.engine.reap import cancel_all
 from pytest_taskleak.engine.settle import Leftover, settle
 from pytest_taskleak.engine.watch import mark_stuck
 from pytest_taskleak.model import Finding
@@ -55,7 +55,7 @@ def loop_closing(loop: Any, event: str) -> bool:
     if event == "close":
         pending = [task for task in pending if is_told(task)]
     known = all(is_told(task) and not any(task is t for t, *_ in noted) for task in pending)
-    resisting = cancel_all(loop, pending, BOUND if known else CLOSE_BOUND)
+    resisting = cancel_all(loop, pending, told=known)
     for task, scope, found in noted:
         if task in resisting:
             scope.findings[scope.findings.index(found)] = mark_stuck(found)

@@ -129,6 +129,7 @@ def own_patches(closing: Callable[[Any, str], bool]) -> Iterator[Patch]:
     yield Patch(lambda: [asyncio.runners], "_cancel_all_tasks", wrap_cancel_all, "tasks cut off by runners")
     yield Patch(asyncio_.loop_classes, "close", wrap_close, "what is pending when a loop closes")
     yield Patch(lambda: [asyncio.Runner], "run", wrap_runner, "owners of what a shared Runner runs")
+    yield Patch(isolated_cases, "run", wrap_case, "owners in IsolatedAsyncioTestCase")
     yield Patch(anyio_.runners, "_call_in_runner_task", anyio_.carry(OWNER), "owners in anyio's runner")
     yield Patch(lambda: [futures.WORK_ITEM] if futures.WORK_ITEM else [], "run", wrap_work, "owners in executors")
 
@@ -139,6 +140,7 @@ def wrap_runner(original: Callable[..., Any]) -> Callable[..., Any]:
     def run(self: asyncio.Runner, coro: Any, *, context: Any = None) -> Any:
         if context is None and owner.phases:
             self.get_loop()
+            PATCHES.refresh()
             own = getattr(self, "_context", None)
             if own is not None:
                 own.run(OWNER.set, owner.current())
@@ -160,5 +162,23 @@ def wrap_work(original: Callable[..., None]) -> Callable[..., None]:
             original(item, *args)
         finally:
             OWNER.reset(token)
+
+    return run
+
+
+def isolated_cases() -> list[type]:
+    """Return unittest's class with a loop of its own, once somebody has imported it."""
+    module = sys.modules.get("unittest.async_case")
+    return [] if module is None else [module.IsolatedAsyncioTestCase]
+
+
+def wrap_case(original: Callable[..., Any]) -> Callable[..., Any]:
+    """Set the owner in a test case's own context, which is as old as its instance."""
+
+    def run(self: Any, *args: Any, **options: Any) -> Any:
+        context = getattr(self, "_asyncioTestContext", None)
+        if context is not None and owner.phases:
+            context.run(OWNER.set, owner.current())
+        return original(self, *args, **options)
 
     return run

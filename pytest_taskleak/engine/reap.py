@@ -6,11 +6,22 @@ import ctypes
 from collections.abc import Sequence
 from typing import Any
 
+from pytest_taskleak import timing
 from pytest_taskleak.adapt import asyncio_
-from pytest_taskleak.engine.settle import Budget, Leftover, Live, settle, settle_here
+from pytest_taskleak.engine.settle import (
+    FIRST_TURNS,
+    NEXT_TURNS,
+    Budget,
+    Leftover,
+    Live,
+    settle,
+    settle_here,
+)
 
 BOUND = 0.5
 """Seconds that a cancelled leftover gets on a loop that lives on."""
+SLOW = 1.0
+"""Seconds after which a task that was cancelled counts as resisting."""
 CLOSE_BOUND = 5.0
 """Seconds that cancelled tasks get when their loop closes; asyncio itself would wait for ever."""
 
@@ -45,23 +56,25 @@ def _still(waiting: Sequence[Leftover]) -> Live:
     return lambda: [item for item in waiting if item.detector.alive(item.thing)]
 
 
-def cancel_all(loop: Any, tasks: Sequence[Any], bound: float = CLOSE_BOUND) -> list[Any]:
+def cancel_all(loop: Any, tasks: Sequence[Any], *, told: bool = False) -> list[Any]:
     """Cancel tasks as `asyncio.run` does when it ends, but within bounds; return those that resist.
 
     Like the original, exceptions that come up meanwhile go to the loop's exception handler.
-    """
-    from pytest_taskleak import timing
 
+    Parameters:
+        told: all of them are known to resist: do not wait for them once more.
+    """
     for task in tasks:
         task.cancel()
-    asyncio_.turn(loop, 24)
-    for pause in timing.backoff(bound):
-        if all(task.done() for task in tasks):
-            break
-        timing.pause(pause)
-        asyncio_.turn(loop, 4)
+    asyncio_.turn(loop, FIRST_TURNS)
+    run_until_done(loop, tasks, BOUND if told else SLOW)
+    resisting = [task for task in tasks if not task.done()]
+    if resisting and not told:
+        run_until_done(loop, resisting, CLOSE_BOUND - SLOW)
     for task in tasks:
-        if task.done() and not task.cancelled() and task.exception() is not None:
+        if not task.done():
+            abandon(task)
+        elif not task.cancelled() and task.exception() is not None:
             loop.call_exception_handler(
                 {
                     "message": "unhandled exception during asyncio.run() shutdown",
@@ -69,10 +82,16 @@ def cancel_all(loop: Any, tasks: Sequence[Any], bound: float = CLOSE_BOUND) -> l
                     "task": task,
                 }
             )
-    resisting = [task for task in tasks if not task.done()]
-    for task in resisting:
-        abandon(task)
     return resisting
+
+
+def run_until_done(loop: Any, tasks: Sequence[Any], bound: float) -> None:
+    """Run an idle loop until its tasks are done, or the bound in seconds is over."""
+    for pause in timing.backoff(bound):
+        if all(task.done() for task in tasks):
+            return
+        timing.pause(pause)
+        asyncio_.turn(loop, NEXT_TURNS)
 
 
 def abandon(task: Any) -> None:

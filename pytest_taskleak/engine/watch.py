@@ -21,6 +21,7 @@ from pytest_taskleak.engine.owner import OWNER, Scope
 from pytest_taskleak.engine.patch import PATCHES
 from pytest_taskleak.engine.reap import reap
 from pytest_taskleak.engine.settle import Budget, Leftover, settle
+from pytest_taskleak.judge.allow import Rule
 from pytest_taskleak.judge.policy import Policy, group, level
 from pytest_taskleak.model import Finding, Verdict
 
@@ -73,8 +74,10 @@ class Watch:
         self.told = Told()
         self.claims = Claims(self.session)
         self.late: list[Scope] = []
+        self.revenants: list[Scope] = []
         self.survivors: list[tuple[str, Leftover]] = []
         self.faults: list[str] = []
+        self.used: set[str] = set()
         self.lock = threading.RLock()
         self.running: Scope | None = None
         self.fixtures: Callable[[], Iterable[Scope]] = tuple
@@ -146,11 +149,34 @@ class Watch:
             self.finish(scope)
         if not scope.births and not scope.findings:
             return NOTHING
+        try:
+            return self.judge(scope)
+        except Exception:  # noqa: BLE001 -- a fault of the watcher must not become the user's
+            self.faults.append(f"TL901 a scope could not be judged:\n{traceback.format_exc()}")
+            return NOTHING
+        finally:
+            if final:
+                scope.births.clear()  # what is born for it from now on is noticed as new
+
+    def judge(self, scope: Scope) -> Verdict:
+        """Settle what is left of a scope, and conclude."""
         policy = self.policy_of(scope)
         if policy.mode != "off" and self.live(scope, policy):
-            settle(lambda: self.live(scope, policy), self.budget)
+            settle(lambda: self.unruled(scope, policy), self.budget)
             self.collect(scope, policy)
         return self.conclude(scope, policy, reap)
+
+    def unruled(self, scope: Scope, policy: Policy) -> list[Leftover]:
+        """Return what is left but what a rule allows: nobody waits for that."""
+        left = self.live(scope, policy)
+        if not left or not (policy.rules or policy.expect):
+            return left
+        return [item for item, f in self.explain(left, scope) if rule_for(f, policy) is None]
+
+    def revive(self) -> Iterable[Scope]:
+        """Return the closed scopes for which something was born afterwards, at the end of a session."""
+        found, self.revenants = self.revenants, []
+        return found
 
     def finish(self, scope: Scope) -> None:
         """Mark a scope as closed: what is born for it from now on is late."""
@@ -169,7 +195,7 @@ class Watch:
             held = [item for item in left if not item.detector.collectable]  # must not be destroyed
             left.clear()
             gc.collect()
-            settle(lambda: self.live(scope, policy), self.budget)
+            settle(lambda: self.unruled(scope, policy), self.budget)
             held.clear()
 
     def conclude(
@@ -186,8 +212,10 @@ class Watch:
             return NOTHING
         decided = [d for f in findings if (d := self.decide(f, policy)) is not None]
         guilty: list[tuple[Leftover, Finding]] = []
-        for item, finding in self.explain(self.claims.keep(scope, left), scope):
+        left = self.claims.keep(scope, left)
+        for item in left:
             self.told.add(item.thing)
+        for item, finding in self.explain(left, scope):
             verdict = self.decide(finding, policy)
             if verdict is not None and verdict.rule is None:
                 guilty.append((item, verdict))
@@ -205,8 +233,9 @@ class Watch:
 
     def decide(self, finding: Finding, policy: Policy) -> Finding | None:
         """Return a finding with its severity or the rule that allows it, `None` if it is ignored."""
-        rule = next((r for r in (*policy.expect, *policy.rules) if r.matches(finding)), None)
+        rule = rule_for(finding, policy)
         if rule is not None:
+            self.used.add(str(rule))
             return replace(finding, rule=str(rule))
         severity = level(finding, policy)
         if severity == "ignore":
@@ -236,6 +265,11 @@ def still_turns(item: Leftover) -> bool:
     """Tell whether a leftover is a task that was cancelled on a loop which could have ended it."""
     loop = item.detector.loop(item.thing)
     return item.detector.kind == "task" and not loop.is_closed()
+
+
+def rule_for(finding: Finding, policy: Policy) -> Rule | None:
+    """Return the rule that allows a finding, what the test expects first."""
+    return next((r for r in (*policy.expect, *policy.rules) if r.matches(finding)), None)
 
 
 def harms(item: Leftover) -> bool:

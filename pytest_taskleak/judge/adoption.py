@@ -93,6 +93,8 @@ def kept_by_module(targets: Iterable[Any], modules: Iterable[str]) -> bool:
 
 def own_attributes(value: Any) -> list[Any]:
     """Return the attribute values of an object or class, without running any of its code."""
+    if type(value).__name__ == "_lru_cache_wrapper":
+        return cached_values(value)
     try:
         found = object.__getattribute__(value, "__dict__")
     except AttributeError:
@@ -100,3 +102,11 @@ def own_attributes(value: Any) -> list[Any]:
     if isinstance(value, ModuleType) or not isinstance(found, dict) and not isinstance(value, type):
         return []
     return list(found.values())
+
+
+def cached_values(function: Any) -> list[Any]:
+    """Return what a function under `functools.cache` or `lru_cache` remembers."""
+    caches = [x for x in gc.get_referents(function) if isinstance(x, dict)]
+    found = [value for cache in caches for value in cache.values()]
+    # A bounded cache keeps its values in links of a C type.
+    return found + [x for link in found for x in gc.get_referents(link)]

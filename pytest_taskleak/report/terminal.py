@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -10,9 +10,11 @@ import pytest
 
 from pytest_taskleak.adapt import xdist
 from pytest_taskleak.diagnostics import TaskLeak, TaskleakWarning
+from pytest_taskleak.engine.patch import PATCHES
 from pytest_taskleak.judge.policy import Policy
 from pytest_taskleak.model import Finding, Verdict
 from pytest_taskleak.report import text
+from pytest_taskleak.state import WATCH
 
 When = Literal["setup", "call", "teardown"]
 
@@ -51,7 +53,7 @@ class Telling:
             verdict = demote(verdict)
         self.config.hook.pytest_taskleak_leaks(item=item, verdict=verdict)
         failing = verdict.level("fail")
-        raising = raising and bool(failing)
+        raising = raising and bool(failing or verdict.unmet)
         self.pending.append((item.nodeid, when, verdict, raising))
         warned = verdict.level("warn")
         if warned:
@@ -71,11 +73,20 @@ class Telling:
 
     def message(self, verdict: Verdict) -> str:
         """Return the whole text of a failure: a headline that stands alone, then the findings."""
-        return f"{text.headline(verdict.level('fail'))}\n\n{self.section(verdict)}"
+        return f"{text.headline(verdict.level('fail'), verdict.unmet)}\n\n{self.section(verdict)}"
 
     def section(self, verdict: Verdict) -> str:
         """Return the findings as lines."""
         return text.section(verdict, verbosity=self.verbosity)
+
+    def items(self) -> Sequence[pytest.Item]:
+        """Return the tests of the session."""
+        return () if self.item is None else self.item.session.items
+
+    def last(self, watch: Any) -> None:
+        """Judge, as the session ends, what was born for owners that had closed already."""
+        watch.late += [scope for scope in watch.revive() if scope not in watch.late]
+        self.late(watch)
 
     def late(self, watch: Any) -> None:
         """Charge what was found late to its makers, and warn of faults of the plugin itself."""
@@ -94,6 +105,8 @@ class Telling:
         failing = verdict.level("fail")
         self.begin()
         self.config.hook.pytest_taskleak_leaks(item=None, verdict=verdict)
+        if not any(nodeid == item.nodeid for item in self.items()):
+            nodeid = self.item.nodeid if self.item is not None else nodeid
         report = pytest.TestReport(
             nodeid=nodeid,
             location=(nodeid.split("::")[0], None, nodeid.partition("::")[2]),
@@ -146,20 +159,50 @@ def demote(verdict: Verdict) -> Verdict:
 
 
 class Summary:
-    """The header line, and the table at the end."""
+    """The header line, and the table at the end; on xdist's controller for all workers."""
 
     def __init__(self, config: pytest.Config, telling: Telling, policy: Policy) -> None:
         self.config = config
         self.telling = telling
         self.policy = policy
+        self.used: set[str] = set()
+        self.adopted: list[str] = []
+        self.unseen: list[str] = []
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self) -> None:
+        watch = self.config.stash.get(WATCH, None)
+        if watch is None:
+            return
+        self.used |= watch.used
+        self.adopted += watch.claims.adopted
+        if hasattr(self.config, "workeroutput"):
+            self.config.workeroutput["taskleak"] = {"used": sorted(self.used), "adopted": self.adopted}
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        told = getattr(node, "workeroutput", {}).get("taskleak", {})
+        self.used |= set(told.get("used", ()))
+        self.adopted += [line for line in told.get("adopted", ()) if line not in self.adopted]
+
+    def unused(self, terminalreporter: Any) -> list[str]:
+        """Return the rules of ini file and command line that matched nothing in a complete run."""
+        whole = not terminalreporter.stats.get("deselected") and not self.config.getoption("maxfail", 0)
+        chosen = self.config.args_source is pytest.Config.ArgsSource.ARGS and any("::" in a for a in self.config.args)
+        if not whole or chosen or self.policy.mode == "off":
+            return []
+        return [str(rule) for rule in self.policy.rules if str(rule) not in self.used]
 
     def pytest_report_header(self) -> list[str]:
         if self.telling.verbosity < 0:
             return []
         kinds = ", ".join(text.plural(kind, 2) for kind in text.KINDS if kind in self.policy.detect)
         more = ", ".join(sorted(k for k in self.policy.detect if k not in text.KINDS))
+        if self.policy.mode == "off":
+            return ["taskleak: watching only what asks for it by marker or fixture"]
         watched = ", ".join(filter(None, (kinds, more)))
-        return [f"taskleak: {self.policy.mode}; watching {watched}; grace {self.policy.grace:g} s"]
+        lines = [f"taskleak: {self.policy.mode}; watching {watched}; grace {self.policy.grace:g} s"]
+        return lines + [f"taskleak: not seen here: {what}" for what in PATCHES.missing()]
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         reports = [r for rs in terminalreporter.stats.values() for r in rs if hasattr(r, "taskleak")]
@@ -167,9 +210,15 @@ class Summary:
         leaks = [f for f in found if f.severity != "note"]
         tests = {f.owner.nodeid or f.owner.name for f in leaks}
         write = terminalreporter.write_line
+        if self.telling.verbosity >= 0:
+            for rule in self.unused(terminalreporter):
+                write(f"taskleak: rule {rule} matched nothing; it can go")
+            for line in self.adopted if self.telling.verbosity > 0 or leaks else ():
+                write(f"taskleak: {line}")
         if not leaks or self.telling.verbosity < -1:
             return
-        line = f"taskleak: {sum(f.count for f in leaks)} leaks in {len(tests)} tests"
+        count = sum(f.count for f in leaks)
+        line = f"taskleak: {count} {text.plural('leak', count)} in {len(tests)} {text.plural('test', len(tests))}"
         if self.telling.verbosity < 0:
             write(line)
             return

@@ -11,7 +11,7 @@ from pytest_taskleak.model import Finding, Frame, Owner, Verdict
 
 MOST_FINDINGS = 5
 MOST_CALLERS = 2
-KINDS = {"task": "tasks", "timer": "timers", "thread": "threads", "executor": "executors"}
+KINDS = ("task", "timer", "thread", "executor")
 NOUNS = {"TL304": "executor call"}
 VERBS = {
     "TL102": "was cut off when its runner closed",
@@ -22,8 +22,10 @@ VERBS = {
 }
 
 
-def headline(findings: Sequence[Finding]) -> str:
+def headline(findings: Sequence[Finding], unmet: Sequence[str] = ()) -> str:
     """Return one line that stands alone: how many of what, whose, and the codes."""
+    if not findings:
+        return f"expected a leak that did not happen: {', '.join(unmet)}"
     counts: dict[str, int] = {}
     for finding in findings:
         counts[noun(finding)] = counts.get(noun(finding), 0) + finding.count
@@ -50,7 +52,7 @@ def noun(finding: Finding) -> str:
 
 def plural(kind: str, count: int) -> str:
     """Return the word for so many of a kind."""
-    return kind if count == 1 else KINDS.get(kind, kind + "s")
+    return kind if count == 1 else kind + "s"
 
 
 def section(verdict: Verdict, *, verbosity: int = 0) -> str:
@@ -62,6 +64,7 @@ def section(verdict: Verdict, *, verbosity: int = 0) -> str:
         blocks.append(f"... and {sum(f.count for f in rest)} more: {headline(rest)}; -v shows all")
     if verbosity > 0:
         blocks += [f"allowed  {first_line(f)}\n  rule      {f.rule}" for f in verdict.allowed]
+    blocks += [f"expected  {rule} matches nothing that this test left behind" for rule in verdict.unmet]
     blocks += [f"note  {note}" for note in verdict.notes]
     return "\n\n".join(blocks)
 

@@ -25,4 +25,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def _score(facts: dict[str, Any]) -> Score:
-    return Score(**(facts | {"problems": tuple(facts["problems"])}))
+    """What crossed from a worker: builtins only."""
+    values: dict[str, Any] = {**facts, "problems": tuple(facts["problems"])}
+    return Score(**values)

@@ -36,6 +36,8 @@ def pytest_sessionfinish(exitstatus: int) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_unconfigure() -> None:
     Path(os.environ["TASKLEAK_CORPUS_OUT"]).write_text(json.dumps(REPORTS), encoding="utf-8")
+    if not REPORTS:
+        return  # no session: pytest has an error to print
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)

@@ -252,7 +252,9 @@ def environment(out: Path) -> dict[str, str]:
 
 
 def lay_out(case: Case, folder: Path) -> None:
-    (folder / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
+    (folder / "pytest.ini").write_text(
+        "[pytest]\nasyncio_default_fixture_loop_scope = function\n", encoding="utf-8"
+    )
     for target, source in case.files().items():
         place = folder / target
         place.parent.mkdir(parents=True, exist_ok=True)

@@ -54,7 +54,7 @@ class Run:
         phases: dict[str, dict[str, list[str]]] = {}
         for report in self.reports:
             results = phases.setdefault(report["nodeid"], {}).setdefault(report["when"], [])
-            results.append("passed" if only_leaked(report) else result(report))
+            results.append(result(report))
         return {
             nodeid: tuple((when, min(results, key=WORST_FIRST.index)) for when, results in found)
             for nodeid, found in ((nodeid, by_phase.items()) for nodeid, by_phase in phases.items())
@@ -85,16 +85,16 @@ class Group:
 
 
 def result(report: Report) -> str:
-    """The outcome of one phase, with what was expected to fail told apart."""
-    outcome = str(report["outcome"])
-    if report.get("xfail"):
+    """The outcome of one phase but for leaks, with what was expected to fail told apart."""
+    outcome = "passed" if only_leaked(report) else str(report["outcome"])
+    if report.get("xfail") and (report["when"] == "call" or outcome != "passed"):
         return "xpassed" if outcome == "passed" else "xfailed"
     return outcome
 
 
 def only_leaked(report: Report) -> bool:
     """Whether a phase failed for no other reason than leaks."""
-    if report["outcome"] != "failed":
+    if report["outcome"] != "failed" and not report.get("xfail"):
         return False
     findings = (report.get("taskleak") or {}).get("findings", ())
     if not any(finding.get("severity") == "fail" for finding in findings):

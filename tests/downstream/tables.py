@@ -135,11 +135,11 @@ def entry(group: Group) -> list[str]:
     owner = finding.get("owner") or {}
     kind, name = owner.get("kind"), owner.get("name")
     title = f"{finding.get('code')} {finding.get('what')} x {group.count} in {len(group.tests)} tests"
-    lines = ["", f"### {title}", "", f"- headline: {finding.get('headline')}"]
+    lines = ["", f"### {title}", ""]
     lines += [f"- owner: {kind} {name} ({owner.get('scope')}), {finding.get('severity')}"]
     lines += [f"- born: `{place}`" for place in places(finding.get("born")) or ["unknown"]]
     lines += [f"- waiting: `{place}`" for place in places(finding.get("waiting"))]
-    lines += [f"- {key}: {finding[key]}" for key in ("waits_for", "library") if finding.get(key)]
+    lines += [f"- {key}: {finding[key]}" for key in ("waits_for", "library", "headline") if finding.get(key)]
     lines += [f"- test: `{nodeid}`" for nodeid in group.tests[:3]]
     return lines
 

@@ -1,4 +1,4 @@
-# expect: TL303 fixture:service born=made on=test_last
+# expect: TL303 fixture:service born=made on=test_starts
 # why: the session's service runs a loop in its pool and is never stopped
 # runner: sync
 import threading

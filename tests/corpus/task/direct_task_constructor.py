@@ -1,4 +1,4 @@
-# expect: TL101 test_leaves what=forever
+# expect: TL101|TL102 test_leaves what=forever
 # why: asyncio.Task(...) passes by create_task: found on its loop and owned by its context
 # runner: pytest-asyncio function
 # needs: pytest-asyncio

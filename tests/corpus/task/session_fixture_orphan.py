@@ -1,5 +1,5 @@
-# expect: TL101 fixture:server what=forever born=here on=test_last
-# why: told at the end of the session by the fixture's name
+# expect: TL101 fixture:server what=forever born=here on=test_first
+# why: found at the end of the session, told by the name of the fixture on the last test that used it
 # runner: pytest-asyncio session
 # needs: pytest-asyncio
 # args: -o asyncio_mode=auto -o asyncio_default_test_loop_scope=session

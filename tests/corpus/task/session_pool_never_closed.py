@@ -1,4 +1,4 @@
-# expect: TL101 fixture:pool what=Pool.read on=test_last
+# expect: TL101 fixture:pool what=Pool.read on=test_reuses
 # why: the pool is filled by a test but lives in the session fixture's value; its fixture never closes it
 # runner: pytest-asyncio session
 # needs: pytest-asyncio

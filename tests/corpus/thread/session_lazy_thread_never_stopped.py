@@ -1,4 +1,4 @@
-# expect: TL301 fixture:engine what=*Connection* on=test_without
+# expect: TL301 fixture:engine what=*Connection* on=test_reuses
 # why: the leaking twin: the engine's fixture never disposes of it
 # runner: sync
 import queue

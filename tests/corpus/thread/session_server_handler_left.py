@@ -1,4 +1,4 @@
-# expect: TL301 fixture:server what=*Server.handle born=start on=test_last
+# expect: TL301 fixture:server what=*Server.handle born=start on=test_asks
 # why: started during a test by the session server's own thread, it outlives the server's teardown
 # runner: sync
 import queue
