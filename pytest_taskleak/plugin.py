@@ -163,4 +163,6 @@ class Hooks:
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self) -> None:
+        for scope in self.phases.ended:
+            self.judge_fixture(scope)
         self.telling.last(self.watch)

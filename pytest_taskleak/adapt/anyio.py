@@ -40,13 +40,6 @@ def is_worker(thread: Any) -> bool:
     return kind is not None and isinstance(thread, kind)
 
 
-def worker_codes() -> Iterable[Any]:
-    """Return the code objects in which an idle worker waits for work."""
-    kind = getattr(backend(), "WorkerThread", None)
-    run = getattr(getattr(kind, "run", None), "__code__", None)
-    return () if run is None else (run,)
-
-
 def runners() -> Iterable[type]:
     """Return the class whose steps must carry the owner."""
     runner = getattr(backend(), "TestRunner", None)

@@ -127,7 +127,8 @@ def describe(function: Any) -> tuple[str, str]:
         function = function.func
     if isinstance(function, MethodType):
         function = function.__func__
-    if not isinstance(function, FunctionType | BuiltinFunctionType | type):
+    compiled = type(function).__module__.startswith("_cython")
+    if not compiled and not isinstance(function, FunctionType | BuiltinFunctionType | type):
         function = type(function)
     return str(function.__module__ or ""), str(function.__qualname__)
 

@@ -88,6 +88,10 @@ class Detector:
         """Return what is to be told, as strings."""
         raise NotImplementedError
 
+    def idle(self, thing: Any) -> bool:
+        """Tell whether a thing does nothing, so that it ends as soon as nobody keeps it."""
+        return False
+
     def remove(self, thing: Any) -> bool:
         """Ask the thing to end, without waiting; tell whether it is worth waiting for."""
         return False

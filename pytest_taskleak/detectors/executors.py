@@ -85,6 +85,11 @@ class Executors(Detector):
     def parts(self, thing: Any) -> Iterable[Any]:
         return () if isinstance(thing, concurrent.futures.Future) else futures.futures_of(thing)
 
+    def keeper(self, thing: Any) -> Iterable[Any]:
+        if not isinstance(thing, concurrent.futures.Future):
+            return (thing,)
+        return (thing, *futures.bound_to(futures.work_of(thing)[1]))
+
     def describe(self, thing: Any) -> Resource:
         if isinstance(thing, concurrent.futures.Future):
             return describe_work(thing)
@@ -99,6 +104,9 @@ class Executors(Detector):
             module=kind.__module__,
             state=f"was not shut down ({workers} workers, {load})",
         )
+
+    def idle(self, thing: Any) -> bool:
+        return not isinstance(thing, concurrent.futures.Future) and not any(self.parts(thing))
 
     def remove(self, thing: Any) -> bool:
         if isinstance(thing, concurrent.futures.Future):

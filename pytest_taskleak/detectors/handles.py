@@ -55,14 +55,17 @@ class Handles(Detector):
         yield Patch(uvloop_only, "call_later", wrap, without)
 
     def alive(self, thing: Any) -> bool:
-        return asyncio_.timer_alive(thing) and not innocent(thing)
+        if not asyncio_.timer_alive(thing) or innocent(thing):
+            return False
+        loop = asyncio_.loop_of_handle(thing)
+        return loop is not None and not loop.is_closed()  # what a closed loop dropped was noted then
 
     def loop(self, thing: Any) -> Any:
         return asyncio_.loop_of_handle(thing)
 
     def patience(self, thing: Any) -> float:
         loop = asyncio_.loop_of_handle(thing)
-        if loop is None or loop.is_closed():
+        if loop is None:
             return float("inf")
         return max(0.0, thing.when() - loop.time())
 
@@ -73,15 +76,13 @@ class Handles(Detector):
     def describe(self, thing: Any) -> Resource:
         callback, _ = asyncio_.handle_parts(thing)
         module, what = describe(callback)
-        left = self.patience(thing)
-        waits = f"its time, due in {left:.3g} s" if left != float("inf") else "a loop that is closed"
         return Resource(
             code="TL201",
             name=what,
             what=what,
             module=module,
             state="is still scheduled",
-            waits_for=waits,
+            waits_for=f"its time, due in {self.patience(thing):.3g} s",
         )
 
     def remove(self, thing: Any) -> bool:

@@ -11,6 +11,7 @@ from pytest_taskleak.engine.births import Births, Entry
 from pytest_taskleak.engine.owner import BIRTH, Scope
 from pytest_taskleak.engine.settle import Leftover
 from pytest_taskleak.judge.adoption import kept_by_module, reaches
+from pytest_taskleak.judge.memory import only_remembered
 
 WIDTH = {"function": 0, "class": 1, "module": 2, "package": 3, "session": 4}
 
@@ -38,10 +39,10 @@ class Claims:
         kept: list[Leftover] = []
         for item in left:
             keeper = self.keeper(scope, item)
-            if keeper is None:
-                kept.append(item)
-            else:
+            if keeper is not None:
                 give(item, scope, keeper)
+            elif not item.detector.idle(item.thing) or not only_remembered(item.thing, (left, kept)):
+                kept.append(item)
         return kept
 
     def keeper(self, scope: Scope, item: Leftover) -> Scope | None:

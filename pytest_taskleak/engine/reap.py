@@ -42,13 +42,13 @@ def _remove(item: Leftover) -> bool:
 
 def reap(left: Sequence[Leftover], bound: float = BOUND) -> list[Leftover]:
     """Remove leftovers; return those that could not be removed."""
-    settle(_still(ask(left)), Budget(bound))
+    settle(_still(ask(left)), Budget(bound), hope=False)
     return [item for item in left if item.detector.alive(item.thing)]
 
 
 async def reap_here(left: Sequence[Leftover], bound: float = BOUND) -> list[Leftover]:
     """Do the same from inside the running loop."""
-    await settle_here(_still(ask(left)), Budget(bound))
+    await settle_here(_still(ask(left)), Budget(bound), hope=False)
     return [item for item in left if item.detector.alive(item.thing)]
 
 

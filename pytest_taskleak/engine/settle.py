@@ -42,33 +42,37 @@ class Budget:
 Live = Callable[[], list[Leftover]]
 
 
-def steps(live: Live, budget: Budget) -> Iterator[tuple[list[Leftover], float, int]]:
-    """Yield (leftovers, seconds to pause, turns to give) until nothing is left or time is up."""
+def steps(live: Live, budget: Budget, *, hope: bool) -> Iterator[tuple[list[Leftover], float, int]]:
+    """Yield (leftovers, seconds to pause, turns to give) until nothing is left or time is up.
+
+    Parameters:
+        hope: stop as soon as all that is left is known to need longer than the budget.
+    """
     left = live()
     if not left:
         return
     yield left, 0.0, FIRST_TURNS
     for pause in timing.backoff(budget.left):
         left = live()
-        if not left or all(item.detector.patience(item.thing) > budget.left for item in left):
+        if not left or hope and all(x.detector.patience(x.thing) > budget.left for x in left):
             return
         yield left, pause, NEXT_TURNS
         budget.spend(pause)
 
 
-def settle(live: Live, budget: Budget) -> None:
+def settle(live: Live, budget: Budget, *, hope: bool = True) -> None:
     """Let what is on its way out be finished, from outside any running loop."""
-    for left, pause, turns in steps(live, budget):
+    for left, pause, turns in steps(live, budget, hope=hope):
         if pause:
             left[0].detector.wait(left[0].thing, pause)
         turn(left, turns)
 
 
-async def settle_here(live: Live, budget: Budget) -> None:
+async def settle_here(live: Live, budget: Budget, *, hope: bool = True) -> None:
     """Do the same from inside a running loop, without its timers: they may be frozen."""
-    for left, pause, turns in steps(live, budget):
+    for left, pause, turns in steps(live, budget, hope=hope):
         if pause:
-            left[0].detector.wait(left[0].thing, pause)
+            timing.pause(pause)
         turn(left, turns)
         for _ in range(turns):
             await asyncio_.one_turn()

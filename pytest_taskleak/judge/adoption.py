@@ -106,7 +106,6 @@ def own_attributes(value: Any) -> list[Any]:
 
 def cached_values(function: Any) -> list[Any]:
     """Return what a function under `functools.cache` or `lru_cache` remembers."""
-    caches = [x for x in gc.get_referents(function) if isinstance(x, dict)]
-    found = [value for cache in caches for value in cache.values()]
-    # A bounded cache keeps its values in links of a C type.
-    return found + [x for link in found for x in gc.get_referents(link)]
+    found = gc.get_referents(function)  # the results themselves, or links that hold them
+    found += [value for cache in found if isinstance(cache, dict) for value in cache.values()]
+    return found + [x for link in found for x in gc.get_referents(link) if not isinstance(link, STOP)]

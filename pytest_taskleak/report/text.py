@@ -127,7 +127,7 @@ def birth_rows(finding: Finding, verbosity: int) -> list[str]:
         mine = [f for f in finding.birth.ancestor if f.role == "project"][:1]
         rows += [row("" if rows else "born", f"by a task or thread born at {place(f)}") for f in mine]
     if not rows:
-        rows.append(row("born", "unknown: it was not made through the loop's create_task"))
+        rows.append(row("born", "unknown: no line of Python was seen to make it"))
     return rows
 
 

@@ -36,6 +36,8 @@ BLOCK = 100
 """Tests between two switches, and in one file."""
 WARM_UP = 10
 """Tests after a switch that do not count: the interpreter specialises its code anew."""
+EDGE = 2000
+"""Tests at each end of a long session, between which the cost of one test may not grow."""
 MANY = 1000
 """Tasks in one test, where tasks are counted."""
 
@@ -121,31 +123,30 @@ TASK_BUDGET = 1.5
 
 
 class Meter:
-    """Times every test, and switches the watch between blocks where that is wanted."""
+    """Times every test, and switches the watch between blocks, but for `middle`, where it stays on."""
 
-    def __init__(self, *, toggle: bool) -> None:
-        self.toggle = toggle
+    def __init__(self, middle: range) -> None:
+        self.middle = middle
         self.index = 0
         self.on = True
         self.hooks: Any = None
-        self.times: dict[bool, list[int]] = {True: [], False: []}
+        self.times: list[tuple[bool, int]] = []
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
         position = self.index % BLOCK
-        if self.toggle and position == 0:
-            self.switch(item.config, on=self.index // BLOCK % 2 == 1)
+        if position == 0:
+            self.switch(item.config, on=self.index // BLOCK % 2 == 1 or self.index in self.middle)
         self.index += 1
         begin = time.perf_counter_ns()
         result = yield
         taken = time.perf_counter_ns() - begin
-        if not self.toggle or position >= WARM_UP:
-            self.times[self.on].append(taken)
+        if position >= WARM_UP and self.index not in self.middle:
+            self.times.append((self.on, taken))
         return result
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        if self.toggle:
-            self.switch(session.config, on=True)  # the plugin's own end expects it
+        self.switch(session.config, on=True)  # the plugin's own end expects it
 
     def switch(self, config: pytest.Config, *, on: bool) -> None:
         """Register the hooks and begin to watch, or the reverse: nothing of it is left."""
@@ -280,11 +281,11 @@ def run_pytest(folder: str, suite: Suite, *options: str, plugins: list[object]) 
         raise SystemExit("a suite of the benchmark does not pass")
 
 
-def child_times(folder: str, suite: Suite, mode: str) -> dict[str, list[int]]:
-    """Return nanoseconds of each test; `mode` is toggle, or one of `WATCH_MODES`."""
-    meter = Meter(toggle=mode == "toggle")
-    run_pytest(folder, suite, *WATCH_MODES["off" if mode == "off" else "on"], plugins=[meter])
-    return {"on": meter.times[True], "off": meter.times[False]}
+def child_times(folder: str, suite: Suite, middle: range) -> list[tuple[bool, int]]:
+    """Return whether it was watched, and its nanoseconds, of each test."""
+    meter = Meter(middle)
+    run_pytest(folder, suite, *WATCH_MODES["on"], plugins=[meter])
+    return meter.times
 
 
 def child_counts(folder: str, suite: Suite) -> dict[str, int]:
@@ -389,7 +390,9 @@ def child(what: str, name: str, mode: str, folder: str, answer: str, tests: str)
     suite = {**SUITES, **IN_SITU}[name]
     found: object
     if what == "times":
-        found = child_times(folder, suite, mode)
+        found = child_times(folder, suite, range(0))
+    elif what == "growth":
+        found = child_times(folder, suite, range(EDGE, int(tests) - EDGE))
     elif what == "counts":
         found = child_counts(folder, suite)
     elif what == "patches":
@@ -399,9 +402,9 @@ def child(what: str, name: str, mode: str, folder: str, answer: str, tests: str)
     Path(answer).write_text(json.dumps(found))
 
 
-def low(times: list[int]) -> float:
-    """Return the tenth percentile in microseconds."""
-    return statistics.quantiles(times, n=10)[0] / 1000
+def low(times: list[tuple[bool, int]], *, on: bool) -> float:
+    """Return the tenth percentile, in microseconds, of what was watched or of what was not."""
+    return statistics.quantiles([taken for watched, taken in times if watched is on], n=10)[0] / 1000
 
 
 @dataclass(frozen=True)
@@ -430,8 +433,8 @@ class Row:
 
 def measure(suite: Suite, tests: int, parts: int = 1) -> Row:
     """Return what the watch adds to one test, or to each of its `parts`."""
-    times = in_child("times", suite, tests, "toggle")
-    on, off = low(times["on"]) / parts, low(times["off"]) / parts
+    times = in_child("times", suite, tests)
+    on, off = low(times, on=True) / parts, low(times, on=False) / parts
     return Row(suite.title, off, on - off, suite.budget, suite.share)
 
 
@@ -447,13 +450,15 @@ def replaced() -> dict[str, list[str]]:
 
 
 def growth(suite: Suite, tests: int) -> float:
-    """Return microseconds by which a test is dearer at the end of a long session, because watched."""
-    edge = tests // 10
-    drift = {}
-    for mode in ("on", "off"):
-        times = in_child("times", suite, tests, mode)["on"]
-        drift[mode] = low(times[-edge:]) - low(times[:edge])
-    return drift["on"] - drift["off"]
+    """Return microseconds by which the watch adds more to a test at the end of a long session.
+
+    The watch is on all the time, but for every second block at both ends: machines change their speed
+    by more than this within a session, and by much more from one to the next.
+    """
+    times = in_child("growth", suite, tests)
+    half = len(times) // 2
+    first, last = (low(part, on=True) - low(part, on=False) for part in (times[:half], times[half:]))
+    return last - first
 
 
 @dataclass(frozen=True)
@@ -586,7 +591,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
 
     rows = cost_table(quick=given.quick)
-    many = 3000 if given.quick else 10_000
+    many = 2 * EDGE + (1000 if given.quick else 6000)
     drifts = {name: growth(SUITES[name], many) for name in ("sync", "async")}
     for name, drift in drifts.items():
         print(f"\nGrowth over {many} tests ({SUITES[name].title}): {drift:+.2f} µs a test.", end="")
