@@ -26,7 +26,7 @@ _HOMES = {
     "Verdict": "model",
 }
 
-__all__ = [  # noqa: PLE0604, RUF022 -- the names are loaded when asked for
+__all__ = [
     "Birth",
     "Finding",
     "Frame",

@@ -48,7 +48,12 @@ class no_leaks:  # noqa: N801 -- read as a verb: with no_leaks(): ...
     ) -> None:
         if mode not in ("fail", "warn"):
             raise ValueError(f"no_leaks: mode must be one of fail, warn - got {mode!r}")
-        if isinstance(grace, bool) or not isinstance(grace, int | float) or not 0 <= grace < float("inf"):
+        seconds: object = grace
+        if (
+            isinstance(seconds, bool)
+            or not isinstance(seconds, int | float)
+            or not 0 <= seconds < float("inf")
+        ):
             raise ValueError(f"no_leaks: grace must be seconds, 0 or more - got {grace!r}")
         kinds = [d.kind for d in built_in()]
         rules = [allow] if isinstance(allow, str) else list(allow)
@@ -150,4 +155,4 @@ def checked(detect: Iterable[str] | None, kinds: Sequence[str]) -> Iterable[str]
 def _root() -> str:
     import os
 
-    return os.getcwd()  # noqa: PTH109 -- a string is what paths are compared with
+    return os.getcwd()

@@ -4,18 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pytest
 
 from pytest_taskleak.model import Finding, Verdict
 
+if TYPE_CHECKING:
+    from _pytest.outcomes import Failed
+else:
+    Failed = pytest.fail.Exception
 
-class TaskLeak(pytest.fail.Exception):
+
+class TaskLeak(Failed):
     """A test or fixture left something behind; raised by the plugin, shown without a traceback."""
 
     __module__ = "builtins"  # so that the summary says `TaskLeak`, as pytest's own `Failed` does
 
-    def __init__(self, msg: str | None = None, pytrace: bool = False, verdict: Verdict | None = None) -> None:
+    def __init__(
+        self, msg: str | None = None, *, pytrace: bool = False, verdict: Verdict | None = None
+    ) -> None:
         super().__init__(msg=msg, pytrace=pytrace)
         self.verdict = verdict
 
@@ -63,7 +71,7 @@ class Code:
 CODES: dict[str, Code] = {
     "TL101": Code(
         title="task left running",
-        meaning="A task was still pending when the scope of its owner had closed, on a loop that lives on.",
+        meaning="A task was still pending when the scope of its owner had closed, on a live loop.",
         cause="create_task() whose result nobody awaits or cancels; a background worker without a stop.",
         cure="Keep the task; cancel and await it, or let asyncio.TaskGroup do both.",
     ),
@@ -88,7 +96,7 @@ CODES: dict[str, Code] = {
     ),
     "TL201": Code(
         title="timer left scheduled",
-        meaning="A call_later() or call_at() timer was neither due nor cancelled when its owner's scope closed.",
+        meaning="A call_later() or call_at() timer was still armed when its owner's scope had closed.",
         cause="The handle was not kept, or close() forgets it; a periodic callback arms itself again.",
         cure="Keep the handle and cancel it when closing.",
     ),
@@ -101,7 +109,7 @@ CODES: dict[str, Code] = {
     "TL301": Code(
         title="thread left running",
         meaning="A thread was alive when its owner's scope had closed.",
-        cause="No stop signal, no join(); a blocking call without a timeout; a threading.Timer not cancelled.",
+        cause="No stop signal, no join(); a blocking call without a timeout; a Timer not cancelled.",
         cure="Give the thread a way to stop, then join() it.",
     ),
     "TL302": Code(
@@ -112,7 +120,7 @@ CODES: dict[str, Code] = {
     ),
     "TL303": Code(
         title="executor not shut down",
-        meaning="A ThreadPoolExecutor or ProcessPoolExecutor was never shut down; its workers live on.",
+        meaning="A thread or process pool executor was never shut down; its workers live on.",
         cause="An executor made without a with statement, or kept by an object that has no close().",
         cure="Use the executor in a with statement, or call its shutdown().",
     ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable
 from dataclasses import replace
 from typing import Any
 
@@ -88,11 +88,11 @@ class Taskleak:
 
 
 @pytest.fixture
-def taskleak(request: pytest.FixtureRequest) -> Iterator[Taskleak]:
+def taskleak(request: pytest.FixtureRequest) -> Taskleak:
     """The watch over this test: check(), allow(), pending(), owned_by()."""
     config = request.config
     watch = config.stash[WATCH]
     scope = watch.running
     if scope is None:
         raise pytest.UsageError("taskleak: the fixture taskleak is for tests; no test is running")
-    yield Taskleak(watch, scope, config.stash[READER])
+    return Taskleak(watch, scope, config.stash[READER])

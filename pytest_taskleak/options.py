@@ -1,30 +1,24 @@
-"""Which options, ini keys, markers and environment variables exist, and what do they mean together?
-
-One table; every value is read and checked once, when the run is configured, so that a typo is a
-usage error at the start and not a surprise in the middle.
-"""
+"""Which options, ini keys and markers exist?  One table."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
-from pytest_taskleak.judge.allow import Rule, RuleError, parse, singular, suggestion
-from pytest_taskleak.judge.policy import GRACE, Mode, Policy
-from pytest_taskleak.model import Level
+from pytest_taskleak.judge.policy import GRACE
 
 MODES = ("fail", "warn", "off")
 LIBRARY_LEVELS = ("fail", "warn", "ignore")
 LEVELS = ("fail", "warn", "note", "ignore")
 MARKER_ARGUMENTS = ("mode", "allow", "grace", "detect", "expect", "reason")
 MARKERS = (
-    "taskleak(*, mode=None, allow=(), grace=None, detect=None, expect=(), reason=''): "
-    "settings of the leak check for this test; the nearest marker wins, allow adds up. "
-    "Bare, or with mode=, it also switches the check on where --taskleak is not given.",
+    (
+        "taskleak(*, mode=None, allow=(), grace=None, detect=None, expect=(), reason=''): "
+        "settings of the leak check for this test; the nearest marker wins, allow adds up. "
+        "Bare, or with mode=, it also switches the check on where --taskleak is not given."
+    ),
     "no_taskleak(*, reason=''): leave this test out of the leak check.",
 )
 
@@ -127,178 +121,3 @@ def register(parser: pytest.Parser) -> None:
         default = list(option.default) if isinstance(option.default, tuple) else option.default
         parser.addini(option.name, f"{option.help} ({option.values})", type=option.type, default=default)
     parser.addini("verbosity_taskleak", "Verbosity of leak reports (an integer, or auto)", default="auto")
-
-
-def is_off(environ: Any = os.environ) -> bool:
-    """Tell whether the environment switches everything off."""
-    value = environ.get("TASKLEAK", "").strip().lower()
-    if value not in ("", "off", "0", "no", "false", "on", "1", "yes", "true"):
-        raise pytest.UsageError(f"taskleak: environment variable TASKLEAK must be on or off, got {value!r}")
-    return value in ("off", "0", "no", "false")
-
-
-class Reader:
-    """Reads settings against the kinds and codes that the detectors bring."""
-
-    def __init__(self, kinds: Sequence[str], codes: Iterable[str]) -> None:
-        self.kinds = tuple(kinds)
-        self.codes = tuple(codes)
-
-    def policy(self, config: pytest.Config) -> Policy:
-        """Return the policy of the session.
-
-        Raises:
-            pytest.UsageError: a value is not allowed; the message names it, its place and the others.
-        """
-        mode, where = value_of(config, OPTIONS[0])
-        if config.getoption("--taskleak") and where != "--taskleak-mode":
-            mode, where = ("warn" if mode == "warn" else "fail"), "--taskleak"
-        grace, grace_at = value_of(config, OPTIONS[1])
-        detect, detect_at = value_of(config, OPTIONS[2])
-        library, library_at = value_of(config, OPTIONS[4])
-        return Policy(
-            mode="off" if is_off() else one_of(mode, MODES, "mode", where),
-            grace=self.seconds(grace, grace_at),
-            detect=self.detect(detect, detect_at),
-            rules=tuple(
-                self.rule(text, where) for option, where in places(config, OPTIONS[3]) for text in option
-            ),
-            library=one_of(library, LIBRARY_LEVELS, "library", library_at),
-            severity=dict(
-                self.severity(text, where) for option, where in places(config, OPTIONS[5]) for text in option
-            ),
-        )
-
-    def seconds(self, value: Any, where: str) -> float:
-        """Return a number of seconds."""
-        try:
-            number = float(value)
-        except (TypeError, ValueError):
-            number = -1.0
-        if isinstance(value, bool) or not 0 <= number < float("inf"):
-            raise usage("grace", "seconds, 0 or more", value, where)
-        return number
-
-    def detect(self, value: Any, where: str) -> frozenset[str]:
-        """Return the kinds to watch; `+kind` and `-kind` edit the default."""
-        words = [value] if isinstance(value, str) else list(value or ())
-        words = [w for word in words for w in str(word).replace(",", " ").split()]
-        plain = {self.kind(w, where) for w in words if w[0] not in "+-"}
-        chosen = plain or set(self.kinds)
-        chosen |= {self.kind(w[1:], where) for w in words if w[0] == "+"}
-        chosen -= {self.kind(w[1:], where) for w in words if w[0] == "-"}
-        return frozenset(chosen)
-
-    def kind(self, word: str, where: str) -> str:
-        """Return the kind that a word means."""
-        kind = singular(word, self.kinds)
-        if kind not in self.kinds:
-            raise usage("detect", ", ".join(self.kinds), word, where, suggestion(word, self.kinds))
-        return kind
-
-    def rule(self, text: Any, where: str, reason: str = "") -> Rule:
-        """Return an allow rule."""
-        try:
-            return parse(text, origin=where, kinds=self.kinds, codes=self.codes, reason=reason)
-        except RuleError as error:
-            raise pytest.UsageError(f"taskleak: {error} ({where})") from None
-
-    def severity(self, text: str, where: str) -> tuple[str, Level]:
-        """Return (kind or code, level)."""
-        head, _, name = (part.strip() for part in text.partition("="))
-        kind = singular(head, self.kinds)
-        if kind not in self.kinds and kind not in self.codes:
-            close = suggestion(head, [*self.kinds, *self.codes])
-            raise usage("severity", f"KIND=LEVEL with a kind of {', '.join(self.kinds)}", text, where, close)
-        return kind, one_of(name, LEVELS, "severity", where)
-
-    def marked(self, node: pytest.Item | pytest.Collector, base: Policy) -> Policy | None:
-        """Return the policy that the markers of a node make of `base`, `None` where it has none."""
-        marks = [m for m in node.iter_markers() if m.name in ("taskleak", "no_taskleak")]
-        if not marks:
-            return None
-        policy = base
-        for mark in reversed(marks):  # the nearest last, so that it wins
-            policy = self.apply(mark, policy, f"marker on {node.nodeid}", on=not is_off())
-        return policy
-
-    def apply(self, mark: pytest.Mark, policy: Policy, where: str, *, on: bool) -> Policy:
-        """Return a policy changed by one marker."""
-        allowed = ("reason",) if mark.name == "no_taskleak" else MARKER_ARGUMENTS
-        for name in mark.kwargs:
-            if name not in allowed:
-                close = suggestion(name, allowed)
-                raise pytest.UsageError(
-                    f"taskleak: marker {mark.name} has no argument {name!r}{close}; "
-                    f"allowed: {', '.join(allowed)} ({where})"
-                )
-        if mark.args:
-            raise pytest.UsageError(
-                f"taskleak: marker {mark.name} takes keyword arguments only, got {mark.args!r}; "
-                f"allowed: {', '.join(allowed)} ({where})"
-            )
-        if mark.name == "no_taskleak":
-            return replace(policy, mode="off")
-        given = mark.kwargs
-        reason = str(given.get("reason") or "")
-        changes: dict[str, Any] = {}
-        if "mode" in given:
-            changes["mode"] = one_of(given["mode"], MODES, "mode", where)
-        elif not given and policy.mode == "off":
-            changes["mode"] = "fail"
-        if given.get("grace") is not None:
-            changes["grace"] = self.seconds(given["grace"], where)
-        if given.get("detect") is not None:
-            changes["detect"] = self.detect(given["detect"], where)
-        rules = tuple(self.rule(text, where, reason) for text in texts(given.get("allow")))
-        changes["rules"] = rules + policy.rules
-        if "expect" in given:
-            changes["expect"] = tuple(self.rule(text, where) for text in texts(given["expect"]))
-        return replace(policy, **(changes if on else {}))
-
-
-def texts(value: Any) -> list[Any]:
-    """Return a list of rules from one rule or several."""
-    if value is None:
-        return []
-    return list(value) if isinstance(value, list | tuple | set | frozenset) else [value]
-
-
-def places(config: pytest.Config, option: Option) -> list[tuple[list[str], str]]:
-    """Return (texts, origin) of an option that adds up, the command line first."""
-    flag = config.getoption(str(option.flag)) or []
-    return [(list(flag), str(option.flag)), (list(config.getini(option.name)), f"ini {option.name}")]
-
-
-def value_of(config: pytest.Config, option: Option) -> tuple[Any, str]:
-    """Return (value, origin); the command line wins over the ini file."""
-    value = config.getoption(str(option.flag))
-    if value is not None:
-        return value, str(option.flag)
-    return config.getini(option.name), f"ini {option.name}"
-
-
-def one_of(value: Any, allowed: Sequence[str], what: str, where: str) -> Any:
-    """Return a value that must be one of a few words."""
-    if value not in allowed:
-        raise usage(what, ", ".join(allowed), value, where, suggestion(str(value), allowed))
-    return value
-
-
-def usage(what: str, allowed: str, got: Any, where: str, close: str = "") -> pytest.UsageError:
-    """Return the error for a value that is not allowed."""
-    return pytest.UsageError(f"taskleak: {what!r} must be one of {allowed} - got {got!r}{close} ({where})")
-
-
-def verbosity(config: pytest.Config) -> int:
-    """Return how much is told: `verbosity_taskleak`, else pytest's own verbosity."""
-    text = str(config.getini("verbosity_taskleak"))
-    if text == "auto":
-        return int(config.get_verbosity())
-    try:
-        return int(text)
-    except ValueError:
-        raise usage("verbosity", "an integer, auto", text, "ini verbosity_taskleak") from None
-
-
-__all__ = ["OPTIONS", "Mode", "Option", "Reader", "register", "verbosity"]

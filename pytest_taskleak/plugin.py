@@ -7,19 +7,21 @@ from typing import Any
 
 import pytest
 
-from pytest_taskleak import hooks, options
+from pytest_taskleak import hooks, options, reading
 from pytest_taskleak.adapt import pytest_, xdist
 from pytest_taskleak.adapt.code import FILES
 from pytest_taskleak.detectors import built_in
 from pytest_taskleak.diagnostics import CODES
 from pytest_taskleak.engine.canary import blind
 from pytest_taskleak.engine.closing import begin
+from pytest_taskleak.engine.patch import PATCHES
 from pytest_taskleak.engine.watch import Watch
 from pytest_taskleak.fixtures import taskleak
 from pytest_taskleak.judge.policy import Policy
 from pytest_taskleak.phases import Phases
-from pytest_taskleak.report.terminal import Summary, Telling
+from pytest_taskleak.report.terminal import Facts, Summary
 from pytest_taskleak.state import POLICY, READER, WATCH
+from pytest_taskleak.telling import Telling
 
 __all__ = ["taskleak"]
 
@@ -38,7 +40,7 @@ def pytest_configure(config: pytest.Config) -> None:
     more = [d for found in config.hook.pytest_taskleak_detectors(config=config) for d in found or ()]
     detectors = {d.kind: d for d in (*built_in(), *more)}
     codes = [*CODES, *(code for d in more for code in d.titles if code not in CODES)]
-    reader = config.stash[READER] = options.Reader(tuple(detectors), codes)
+    reader = config.stash[READER] = reading.Reader(tuple(detectors), codes)
     policy = reader.policy(config)
     watcher = Watcher(config, tuple(detectors.values()), policy)
     config.pluginmanager.register(watcher, "taskleak-collection")
@@ -57,10 +59,14 @@ class Watcher:
     def start(self) -> None:
         """Watch this session; on xdist's controller only tell what the workers found."""
         config = self.config
-        telling = Telling(config, options.verbosity(config))
-        config.pluginmanager.register(Summary(config, telling, self.policy), "taskleak-summary")
+        telling = Telling(config, reading.verbosity(config))
+        rules = [str(rule) for rule in self.policy.rules] if self.policy.mode != "off" else []
+        summary = Summary(
+            config, header=self.header, rules=rules, facts=self.facts, verbosity=telling.verbosity
+        )
+        config.pluginmanager.register(summary, "taskleak-summary")
         if xdist.is_controller(config):
-            config.pluginmanager.register(telling, "taskleak-telling")
+            telling.begin()
             return
         watch = Watch(self.detectors, self.policy, root=str(config.rootpath), consult=telling.consult)
         config.stash[WATCH] = watch
@@ -74,6 +80,22 @@ class Watcher:
             )
         config.pluginmanager.register(Hooks(watch, telling, config), "taskleak-hooks")
 
+    def header(self) -> list[str]:
+        """Return what is watched, and what cannot be."""
+        policy = self.policy
+        if policy.mode == "off":
+            return ["taskleak: watching only what asks for it by marker or fixture"]
+        kinds = ", ".join(f"{d.kind}s" for d in self.detectors if d.kind in policy.detect)
+        lines = [f"taskleak: {policy.mode}; watching {kinds}; grace {policy.grace:g} s"]
+        return lines + [f"taskleak: not seen here: {what}" for what in PATCHES.missing()]
+
+    def facts(self) -> Facts | None:
+        """Return what this process can say at its end."""
+        watch = self.config.stash.get(WATCH, None)
+        if watch is None:
+            return None
+        return {"used": sorted(watch.used), "adopted": watch.claims.adopted}
+
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         reader, wanted = self.config.stash[READER], False
@@ -84,7 +106,7 @@ class Watcher:
                 wanted |= policy.mode != "off"
             wanted |= "taskleak" in getattr(item, "fixturenames", ())
         FILES.claim({str(item.path) for item in items})
-        if wanted and WATCH not in self.config.stash and not self.config.pluginmanager.has_plugin("taskleak-summary"):
+        if wanted and not self.config.pluginmanager.has_plugin("taskleak-summary"):
             self.start()
 
 
@@ -120,7 +142,7 @@ class Hooks:
     def call_ended(self, item: pytest.Item, *, failed: bool) -> None:
         """Judge a test at the end of its call where that is possible; a failed one gets a note."""
         self.phases.failed = failed
-        self.telling.failed_call(failed)
+        self.telling.failed_call(failed=failed)
         self.telling.tell(item, "call", self.phases.call_ended(item), raising=not failed, broken=failed)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)

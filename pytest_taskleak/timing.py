@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 
 FIRST_PAUSE = 0.0005
 LONGEST_PAUSE = 0.02
+NOTHING = 1e-9
+"""Seconds below which a rest of rounding is no time."""
 
 
 def now(_clock: Callable[[], float] = time.monotonic) -> float:
@@ -27,7 +29,7 @@ def backoff(budget: float) -> Iterator[float]:
     The schedule is counted, not measured, so that a frozen clock cannot make it endless.
     """
     step = FIRST_PAUSE
-    while budget > 1e-9:
+    while budget > NOTHING:
         yield min(step, budget)
         budget -= step
         step = min(step * 2, LONGEST_PAUSE)

@@ -6,6 +6,7 @@ them.  The owner is therefore set inside that context at each step.
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import sys
 from collections.abc import Callable, Iterable
@@ -54,10 +55,8 @@ def carry(var: contextvars.ContextVar[Any]) -> Callable[[Any], Any]:
             task = getattr(self, "_runner_task", None)
             context = None if task is None else asyncio_.context_of(task)
             if context is not None:
-                try:
+                with contextlib.suppress(RuntimeError):  # entered: the runner task is running right now
                     context.run(var.set, var.get())
-                except RuntimeError:  # entered: the runner task is running right now
-                    pass
             return await original(self, *args, **options)
 
         return call_in_runner_task

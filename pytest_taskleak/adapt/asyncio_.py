@@ -8,7 +8,7 @@ import gc
 import inspect
 import sys
 from asyncio import events, futures, tasks, timeouts
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextvars import Context
 from types import MethodType
 from typing import Any
@@ -132,7 +132,7 @@ def loop_of_handle(handle: asyncio.Handle) -> Loop | None:
     return next((x for x in gc.get_referents(handle) if isinstance(x, Loop)), None)
 
 
-def belongs_to_task(callback: Any, args: tuple[Any, ...]) -> bool:
+def belongs_to_task(callback: Any) -> bool:
     """Tell whether a timer is part of a task's own `sleep`, `timeout` or `wait_for`."""
     if callback is getattr(futures, "_set_result_unless_cancelled", object()):
         return True
@@ -191,7 +191,7 @@ def loop_classes() -> Iterator[type]:
 class _Turn:
     """An awaitable that gives the running loop one turn, without its clock."""
 
-    def __await__(self) -> Iterator[None]:
+    def __await__(self) -> Generator[None, None, None]:
         yield
 
 

@@ -27,6 +27,7 @@ LINKS = (
     (AsyncGeneratorType, "ag_frame", "ag_await"),
     (GeneratorType, "gi_frame", "gi_yieldfrom"),
 )
+CODES = ((CoroutineType, "cr_code"), (AsyncGeneratorType, "ag_code"), (GeneratorType, "gi_code"))
 ROLES: dict[int, Role] = {USER: "project", LIBRARY: "library"}
 
 
@@ -63,7 +64,7 @@ def frames_of(task: Task) -> list[FrameType]:
 def coroutine_name(task: Task) -> tuple[str, str]:
     """Return (module, qualified name) of the coroutine that a task runs."""
     coro: Any = task.get_coro()
-    for kind, code_name in ((CoroutineType, "cr_code"), (AsyncGeneratorType, "ag_code"), (GeneratorType, "gi_code")):
+    for kind, code_name in CODES:
         if isinstance(coro, kind):
             code = getattr(coro, code_name)
             return module_of(code), code.co_qualname
@@ -158,8 +159,7 @@ def chain(task: Task) -> tuple[tuple[Frame, ...], str]:
 def primitive(task: Task, frames: list[FrameType], waiter: Any) -> str:
     """Name what a task waits for at the end of its chain."""
     if waiter is None:
-        started = not frames or frames[0].f_lasti > 0 and len(frames) > 1
-        return "nothing: it is ready to run" if started or _begun(task) else "nothing: it never started"
+        return "nothing: it is ready to run" if _begun(task) else "nothing: it never started"
     children = getattr(waiter, "_children", None)
     if isinstance(children, list):
         pending = sum(not c.done() for c in children)

@@ -12,14 +12,21 @@ from functools import cache
 from types import CodeType
 
 USER, LIBRARY, SKIP, LOOP, HARNESS = range(5)
-"""Kinds of file: told; told after the user's; passed over; ends a step of a loop; ends the user's code."""
+"""Kinds of file: told; told after the user's; passed over; ends a loop's step; ends the user's code."""
 
 PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 ASYNCIO = os.path.dirname(os.path.abspath(asyncio.__file__))
 STDLIB = tuple({os.path.abspath(sysconfig.get_paths()[k]) for k in ("stdlib", "platstdlib")})
 SITE = ("site-packages", "dist-packages")
 HARNESSES = ("_pytest", "pytest", "pluggy", "pytest_asyncio", "xdist", "execnet", "pytest_aiohttp")
-LOOPS = ("events.py", "base_events.py", "runners.py", "unix_events.py", "windows_events.py", "selector_events.py")
+LOOPS = (
+    "events.py",
+    "base_events.py",
+    "runners.py",
+    "unix_events.py",
+    "windows_events.py",
+    "selector_events.py",
+)
 BOOTSTRAP = (os.path.join("unittest", "case.py"), os.path.join("unittest", "async_case.py"), "<frozen runpy>")
 
 

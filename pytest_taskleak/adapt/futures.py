@@ -23,6 +23,11 @@ WORK_ITEM: Any = getattr(pools, "_WorkItem", None)
 _WORKER = getattr(pools, "_worker", None)
 
 
+def work_items() -> list[Any]:
+    """Return the class of what executors queue, if it is where it was."""
+    return [] if WORK_ITEM is None else [WORK_ITEM]
+
+
 def pool_of(thread: threading.Thread) -> Any:
     """Return the executor that started a thread, `True` if that is gone, or `None`."""
     if _WORKER is not None and getattr(thread, "_target", None) is _WORKER:
@@ -31,7 +36,7 @@ def pool_of(thread: threading.Thread) -> Any:
     process = sys.modules.get("concurrent.futures.process")
     manager = getattr(process, "_ExecutorManagerThread", None)
     if manager is not None and isinstance(thread, manager):
-        return thread.executor_reference() or True  # type: ignore[attr-defined]
+        return thread.executor_reference() or True
     return None
 
 

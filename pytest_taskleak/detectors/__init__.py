@@ -15,9 +15,7 @@ ORDER = ("task", "timer", "thread", "executor")
 @cache
 def built_in() -> tuple[Detector, ...]:
     """Return the built-in detectors, found by walking this folder."""
-    found: list[Detector] = []
-    for module in pkgutil.iter_modules(__path__):
-        if module.name != "base":
-            found.append(importlib.import_module(f"{__name__}.{module.name}").detector)
+    names = [module.name for module in pkgutil.iter_modules(__path__) if module.name != "base"]
+    found: list[Detector] = [importlib.import_module(f"{__name__}.{name}").detector for name in names]
     ranks = {kind: rank for rank, kind in enumerate(ORDER)}
     return tuple(sorted(found, key=lambda d: (ranks.get(d.kind, len(ranks)), d.kind)))

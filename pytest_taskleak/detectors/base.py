@@ -10,7 +10,7 @@ import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import FrameType
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from pytest_taskleak import timing
 from pytest_taskleak.model import Resource
@@ -52,9 +52,9 @@ class Detector:
         collectable: whether the garbage collector may end it, so that a leftover is worth one run.
     """
 
-    kind: str = ""
-    titles: Mapping[str, str] = {}
-    collectable = False
+    kind: ClassVar[str] = ""
+    titles: ClassVar[Mapping[str, str]] = {}
+    collectable: ClassVar[bool] = False
 
     def patches(self, recorder: Recorder) -> Iterable[Patch]:
         """Return the patches that see births of this kind."""

@@ -13,7 +13,7 @@ import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 from pytest_taskleak.adapt import asyncio_, futures
 from pytest_taskleak.adapt.awaiting import frame_at
@@ -27,7 +27,7 @@ class Executors(Detector):
 
     kind = "executor"
     collectable = True
-    titles = {"TL303": "not shut down", "TL304": "outlived {owner}"}
+    titles: ClassVar = {"TL303": "not shut down", "TL304": "outlived {owner}"}
 
     def __init__(self) -> None:
         self.defaults: weakref.WeakSet[Any] = weakref.WeakSet()
@@ -73,7 +73,7 @@ class Executors(Detector):
             return run_in_executor
 
         yield Patch(executor_classes, "__init__", wrap_init, "executors")
-        yield Patch(lambda: filter(None, [futures.WORK_ITEM]), "__init__", wrap_work, "work of executors")
+        yield Patch(futures.work_items, "__init__", wrap_work, "work of executors")
         yield Patch(asyncio_.loop_classes, "set_default_executor", wrap_default, "default executors")
         yield Patch(uvloop_only, "run_in_executor", wrap_uvloop, "default executors of uvloop")
 

@@ -12,7 +12,7 @@ import contextlib
 import sys
 import weakref
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 from pytest_taskleak.adapt import asyncio_
 from pytest_taskleak.adapt.futures import bound_to, describe
@@ -21,6 +21,7 @@ from pytest_taskleak.model import Resource
 
 TASKS_FILE = asyncio.tasks.__file__
 TIMEOUTS_FILE = asyncio.timeouts.__file__
+OF_TASKS = frozenset({TASKS_FILE, TIMEOUTS_FILE})
 BASE_FILE = asyncio.base_events.__file__
 
 
@@ -28,7 +29,7 @@ class Handles(Detector):
     """Timers of a loop that wait for their time."""
 
     kind = "timer"
-    titles = {
+    titles: ClassVar = {
         "TL201": "outlived {owner}",
         "TL202": "dropped: its loop was closed before it was due",
     }
@@ -44,7 +45,7 @@ class Handles(Detector):
                 if file == BASE_FILE and frame.f_back is not None:
                     frame = frame.f_back  # `call_later` of the stock loop goes through `call_at`
                     file = frame.f_code.co_filename
-                if file != TASKS_FILE and file != TIMEOUTS_FILE:
+                if file not in OF_TASKS:
                     record(handle, frame)
                 return handle
 
@@ -67,7 +68,7 @@ class Handles(Detector):
         loop = asyncio_.loop_of_handle(thing)
         if loop is None:
             return float("inf")
-        return max(0.0, thing.when() - loop.time())
+        return float(max(0.0, thing.when() - loop.time()))
 
     def keeper(self, thing: Any) -> Iterable[Any]:
         callback, _ = asyncio_.handle_parts(thing)
@@ -115,7 +116,7 @@ def uvloop_only() -> Iterable[type]:
 def innocent(handle: asyncio.TimerHandle) -> bool:
     """Tell whether a timer is part of something else, or harmless by construction."""
     callback, args = asyncio_.handle_parts(handle)
-    if asyncio_.belongs_to_task(callback, args):
+    if asyncio_.belongs_to_task(callback):
         return True
     if args and isinstance(args[0], weakref.ref):
         return True

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 from pytest_taskleak.adapt import anyio as anyio_
 from pytest_taskleak.adapt import asyncio_, awaiting
@@ -23,7 +23,7 @@ class Tasks(Detector):
     """Tasks left pending on any loop."""
 
     kind = "task"
-    titles = {
+    titles: ClassVar = {
         "TL101": "outlived {owner}",
         "TL102": "cut off when its runner closed",
         "TL103": "destroyed: its loop was closed under it",
@@ -44,11 +44,7 @@ class Tasks(Detector):
         yield Patch(asyncio_.loop_classes, "create_task", wrap, "the line on which a task was made")
 
     def alive(self, thing: Any) -> bool:
-        return (
-            not thing.done()
-            and not anyio_.is_machinery(thing)
-            and thing is not asyncio_.running_task()
-        )
+        return not thing.done() and not anyio_.is_machinery(thing) and thing is not asyncio_.running_task()
 
     def loop(self, thing: Any) -> Any:
         return asyncio_.loop_of(thing)

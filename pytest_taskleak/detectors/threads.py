@@ -11,7 +11,7 @@ import contextlib
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 from pytest_taskleak.adapt import futures, helpers
 from pytest_taskleak.adapt.awaiting import frame_at
@@ -32,7 +32,7 @@ class Threads(Detector):
     """Threads of `threading` and `_thread`."""
 
     kind = "thread"
-    titles = {"TL301": "outlived {owner}", "TL302": "outlived {owner}"}
+    titles: ClassVar = {"TL301": "outlived {owner}", "TL302": "outlived {owner}"}
 
     def patches(self, recorder: Recorder) -> Iterable[Patch]:
         record = recorder(self.kind, mark=True)

@@ -2,9 +2,9 @@
 
 A record is one flat tuple `(scope, frames, ancestor, mine)`; `frames` holds code objects and
 instruction offsets by turns, so that lines are worked out only for what is reported; `mine` says
-whether a frame of the user is among them, else `ancestor` keeps those of the nearest parent.  The walk stops at the
-loop's own frames, hence it does not depend on the depth of the stack.  The scope's list keeps weak
-references only.
+whether a frame of the user is among them; `ancestor` keeps those of the nearest parent.  The walk
+stops at the loop's own frames, hence it does not depend on the depth of the stack.  The scope's list
+keeps weak references only.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from pytest_taskleak.engine.owner import BIRTH, OWNER, Scope
 Frames = tuple[Any, ...]
 Record = tuple[Scope, Frames, Frames, bool]
 
+PASSED = (SKIP, LOOP)
 MOST_USER = 4
 MOST_LIBRARY = 3
 MOST_STEPS = 40
@@ -60,13 +61,12 @@ class Births(list[Entry]):
 
 
 def walk(frame: FrameType | None) -> tuple[Frames, bool, bool]:
-    """Return the nearest user and library frames, whether any is the user's, and whether the
-    harness itself called them."""
+    """Return the nearest frames, whether any is the user's, and whether the harness called them."""
     files = FILES
     kind = HARNESS
     while frame is not None:
         kind = files[frame.f_code.co_filename]
-        if kind != SKIP and kind != LOOP:
+        if kind not in PASSED:
             break
         frame = frame.f_back
     found: list[Any] = []
@@ -121,9 +121,9 @@ def recorder(kind: str, *, mark: bool) -> Callable[[Any, FrameType | None], None
         entry = new(Entry, thing)
         entry.birth = birth = (scope, frames, ancestor, mine)
         if mark:
-            try:
+            try:  # noqa: SIM105 -- the hot path
                 setattr(thing, BIRTH, birth)
-            except Exception:  # noqa: BLE001 -- slotted objects of a custom factory; the entry knows
+            except Exception:  # noqa: BLE001 -- slotted, of a custom factory; the entry knows
                 pass
         births = scope.births.get(kind)
         if births is None:

@@ -131,7 +131,7 @@ def own_patches(closing: Callable[[Any, str], bool]) -> Iterator[Patch]:
     yield Patch(lambda: [asyncio.Runner], "run", wrap_runner, "owners of what a shared Runner runs")
     yield Patch(isolated_cases, "run", wrap_case, "owners in IsolatedAsyncioTestCase")
     yield Patch(anyio_.runners, "_call_in_runner_task", anyio_.carry(OWNER), "owners in anyio's runner")
-    yield Patch(lambda: [futures.WORK_ITEM] if futures.WORK_ITEM else [], "run", wrap_work, "owners in executors")
+    yield Patch(futures.work_items, "run", wrap_work, "owners in executors")
 
 
 def wrap_runner(original: Callable[..., Any]) -> Callable[..., Any]:

@@ -35,7 +35,7 @@ def ask(left: Sequence[Leftover]) -> list[Leftover]:
 
 def _remove(item: Leftover) -> bool:
     try:
-        return item.detector.remove(item.thing)
+        return bool(item.detector.remove(item.thing))
     except Exception:  # noqa: BLE001 -- a resource of the user may do anything when told to end
         return False
 

@@ -54,7 +54,7 @@ def steps(live: Live, budget: Budget, *, hope: bool) -> Iterator[tuple[list[Left
     yield left, 0.0, FIRST_TURNS
     for pause in timing.backoff(budget.left):
         left = live()
-        if not left or hope and all(x.detector.patience(x.thing) > budget.left for x in left):
+        if not left or (hope and all(x.detector.patience(x.thing) > budget.left for x in left)):
             return
         yield left, pause, NEXT_TURNS
         budget.spend(pause)

@@ -99,7 +99,7 @@ def own_attributes(value: Any) -> list[Any]:
         found = object.__getattribute__(value, "__dict__")
     except AttributeError:
         return []
-    if isinstance(value, ModuleType) or not isinstance(found, dict) and not isinstance(value, type):
+    if isinstance(value, ModuleType) or not (isinstance(found, dict) or isinstance(value, type)):
         return []
     return list(found.values())
 

@@ -64,7 +64,7 @@ class Rule:
         return f"{self.text!r} ({self.origin}{reason})"
 
 
-def parse(text: str, *, origin: str, kinds: Iterable[str], codes: Iterable[str], reason: str = "") -> Rule:
+def parse(text: object, *, origin: str, kinds: Iterable[str], codes: Iterable[str], reason: str = "") -> Rule:
     """Read one rule: `KIND:GLOB`, `KIND:FIELD=GLOB`, `CODE` or `CODE:GLOB`.
 
     Raises:

@@ -11,6 +11,9 @@ from pytest_taskleak.model import Finding, Frame, Owner, Verdict
 
 MOST_FINDINGS = 5
 MOST_CALLERS = 2
+MOST_WAITING = 3
+ALL_FRAMES = 2
+"""The verbosity from which library and machinery frames are shown."""
 KINDS = ("task", "timer", "thread", "executor")
 NOUNS = {"TL304": "executor call"}
 VERBS = {
@@ -114,10 +117,7 @@ def block(finding: Finding, *, verbosity: int = 0) -> str:
 def birth_rows(finding: Finding, verbosity: int) -> list[str]:
     """Return where it was born, the user's frames first."""
     frames = finding.birth.frames
-    if verbosity < 2:
-        chosen = shown(frames)
-    else:
-        chosen = list(frames)
+    chosen = list(frames) if verbosity >= ALL_FRAMES else shown(frames)
     rows = []
     for number, frame in enumerate(chosen):
         label = "born" if number == 0 else ""
@@ -142,9 +142,9 @@ def waiting_row(finding: Finding, verbosity: int) -> list[str]:
     """Return where it waits, and for what."""
     resource = finding.resource
     frames = [f for f in resource.waiting if f.role != "machinery"]
-    if verbosity >= 2:
+    if verbosity >= ALL_FRAMES:
         frames = list(resource.waiting)
-    elif len(frames) > 3:
+    elif len(frames) > MOST_WAITING:
         frames = [frames[0], *frames[-2:]]
     target = f" -> {resource.waits_for}" if resource.waits_for else ""
     if not frames:
@@ -177,10 +177,10 @@ def summary(findings: Iterable[Finding]) -> list[tuple[str, ...]]:
         site = finding.site
         key = (finding.code, finding.kind, finding.resource.what, str(site) if site else "?")
         groups.setdefault(key, []).append(finding)
-    rows = []
-    for (code, kind, what, site), members in groups.items():
+    rows: list[tuple[str, ...]] = []
+    for (code, kind, what, born), members in groups.items():
         count = sum(f.count for f in members)
         tests = sorted({f.owner.nodeid or f.owner.name for f in members})
         more = f"in {len(tests)} tests, e.g. {tests[0]}" if len(tests) > 1 else f"in {tests[0]}"
-        rows.append((code, f"{count} {plural(kind, count)}", what, site, more))
+        rows.append((code, f"{count} {plural(kind, count)}", what, born, more))
     return sorted(rows, key=lambda r: (-int(r[1].split()[0]), r))

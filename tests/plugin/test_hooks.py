@@ -115,7 +115,11 @@ def test_toy_detector(suite: Suite) -> None:
 
 
 def test_toy_detector_in_a_session_inside_another(suite: Suite) -> None:
-    suite.write("from plugs import Plug\nkept = []\ndef test_a(): kept.append(Plug('heater'))", plugs=PLUGS, conftest=CONFTEST)
+    suite.write(
+        "from plugs import Plug\nkept = []\ndef test_a(): kept.append(Plug('heater'))",
+        plugs=PLUGS,
+        conftest=CONFTEST,
+    )
     assert suite.run().told() == {"test_a": ["TL801 heater"]}
 
 
@@ -176,7 +180,9 @@ def test_leaks_hook_sees_every_verdict(suite: Suite) -> None:
     assert sorted(seen) in (["None server", "test_leaks left"], ["test_leaks left", "test_tidy server"])
 
 
-@pytest.mark.parametrize("hook", ["pytest_taskleak_allow(leak, item)", "pytest_taskleak_leaks(item, verdict)"])
+@pytest.mark.parametrize(
+    "hook", ["pytest_taskleak_allow(leak, item)", "pytest_taskleak_leaks(item, verdict)"]
+)
 def test_raising_hook_does_not_end_the_session(suite: Suite, hook: str) -> None:
     suite.write(
         """

@@ -78,7 +78,10 @@ def test_nearest_marker_wins(suite: Suite) -> None:
         """,
         process=True,
     )
-    assert done.told() == {"TestClass::test_class": ["TL101 class"], "TestClass::test_method": ["TL101 method"]}
+    assert done.told() == {
+        "TestClass::test_class": ["TL101 class"],
+        "TestClass::test_method": ["TL101 method"],
+    }
     assert done.failed() == [("TestClass::test_method", "call")]
 
 
@@ -106,7 +109,9 @@ def test_allow_accumulates(suite: Suite) -> None:
 
 @pytest.mark.parametrize("place", ["function", "class", "module"])
 def test_no_taskleak(suite: Suite, place: str) -> None:
-    marks = {p: '@pytest.mark.no_taskleak(reason="known")' if p == place else "" for p in ("function", "class")}
+    marks = {
+        p: '@pytest.mark.no_taskleak(reason="known")' if p == place else "" for p in ("function", "class")
+    }
     module = "pytestmark = pytest.mark.no_taskleak" if place == "module" else ""
     done = suite(
         f"""
@@ -205,7 +210,10 @@ def test_expect_does_not_excuse_others(suite: Suite) -> None:
 @pytest.mark.parametrize(
     ("marker", "parts"),
     [
-        ("taskleak(alow='task:x')", ["'alow'", "did you mean 'allow'", "mode, allow, grace, detect, expect, reason"]),
+        (
+            "taskleak(alow='task:x')",
+            ["'alow'", "did you mean 'allow'", "mode, allow, grace, detect, expect, reason"],
+        ),
         ("taskleak('task:x')", ["keyword arguments only", "'task:x'"]),
         ("taskleak(mode='strict')", ["'mode'", "'strict'", "fail, warn, off"]),
         ("taskleak(mode=None)", []),

@@ -191,7 +191,10 @@ def test_allow_adds_up_over_places(suite: Suite) -> None:
     done = suite(tests)
     assert done.told() == {"test_third": ["TL101 third"]}
     allowed = [f["rule"] for r in done.reports if r.taskleak for f in r.taskleak["allowed"]]
-    assert allowed == ["'task:left' (ini taskleak_allow)", "'timer:callback=builtins:pr*' (ini taskleak_allow)"]
+    assert allowed == [
+        "'task:left' (ini taskleak_allow)",
+        "'timer:callback=builtins:pr*' (ini taskleak_allow)",
+    ]
     done = suite(tests, "--taskleak-allow=TL101:third", "--taskleak-allow=thread:*")
     assert done.told() == {}
 
@@ -244,14 +247,23 @@ def test_library_leaks(suite: Suite, level: str) -> None:
 @pytest.mark.parametrize(
     ("args", "parts"),
     [
-        (["--taskleak-mode=fial"], ["'mode'", "fail, warn, off", "'fial'", "did you mean 'fail'", "--taskleak-mode"]),
+        (
+            ["--taskleak-mode=fial"],
+            ["'mode'", "fail, warn, off", "'fial'", "did you mean 'fail'", "--taskleak-mode"],
+        ),
         (["--taskleak-grace=-1"], ["'grace'", "seconds, 0 or more", "'-1'", "--taskleak-grace"]),
         (["--taskleak-grace=soon"], ["'grace'", "'soon'", "--taskleak-grace"]),
         (["--taskleak-grace=nan"], ["'grace'", "'nan'", "--taskleak-grace"]),
         (["--taskleak-grace=inf"], ["'grace'", "'inf'", "--taskleak-grace"]),
         (
             ["--taskleak-detect=tsk"],
-            ["'detect'", "task, timer, thread, executor", "'tsk'", "did you mean 'task'", "--taskleak-detect"],
+            [
+                "'detect'",
+                "task, timer, thread, executor",
+                "'tsk'",
+                "did you mean 'task'",
+                "--taskleak-detect",
+            ],
         ),
         (["--taskleak-detect=+thraed"], ["'thraed'", "did you mean 'thread'"]),
         (["--taskleak-library=loud"], ["'library'", "fail, warn, ignore", "'loud'", "--taskleak-library"]),
@@ -259,10 +271,16 @@ def test_library_leaks(suite: Suite, level: str) -> None:
         (["--taskleak-severity=task"], ["'severity'", "--taskleak-severity"]),
         (["--taskleak-severity=tsak=warn"], ["'tsak=warn'", "did you mean 'task'"]),
         (["--taskleak-severity=TL105=warn"], ["'TL105=warn'", "did you mean 'TL10"]),
-        (["--taskleak-allow=tsk:x"], ["'tsk:x'", "did you mean 'task'", "task, timer, thread, executor", "TL101"]),
+        (
+            ["--taskleak-allow=tsk:x"],
+            ["'tsk:x'", "did you mean 'task'", "task, timer, thread, executor", "TL101"],
+        ),
         (["--taskleak-allow=task"], ["'task'", "a pattern is missing", "'task:*'"]),
         (["--taskleak-allow=task:"], ["'task:'", "the pattern is empty"]),
-        (["--taskleak-allow=task:nmae=x"], ["'nmae'", "did you mean 'name'", "coroutine", "--taskleak-allow"]),
+        (
+            ["--taskleak-allow=task:nmae=x"],
+            ["'nmae'", "did you mean 'name'", "coroutine", "--taskleak-allow"],
+        ),
         (["--taskleak-allow="], ["non-empty", "--taskleak-allow"]),
         (["--taskleak-allow=TL999"], ["'TL999'", "TL101"]),
     ],
@@ -307,7 +325,13 @@ def test_empty_detect_means_the_default(suite: Suite, detect: str) -> None:
 
 def test_options_are_in_the_help(suite: Suite) -> None:
     done = suite.run("--help", taskleak=False)
-    for word in ("--taskleak ", "--taskleak-mode", "--taskleak-grace", "--taskleak-allow", "verbosity_taskleak"):
+    for word in (
+        "--taskleak ",
+        "--taskleak-mode",
+        "--taskleak-grace",
+        "--taskleak-allow",
+        "verbosity_taskleak",
+    ):
         assert word in done.out
 
 

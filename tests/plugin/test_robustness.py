@@ -64,7 +64,7 @@ def test_replaced_clock_and_sleep(suite: Suite) -> None:
         """,
         process=True,
     )
-    assert [n for n in done.told()] == ["test_leaks"]
+    assert list(done.told()) == ["test_leaks"]
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,11 @@ class Plugs(Detector):
 def pytest_taskleak_detectors(config):
     return [Plugs()]
 """
-GOOD = {"alive": "return True", "describe": "return Resource(code='TL801', name='plug')", "remove": "return False"}
+GOOD = {
+    "alive": "return True",
+    "describe": "return Resource(code='TL801', name='plug')",
+    "remove": "return False",
+}
 
 
 @pytest.mark.parametrize("method", ["alive", "describe", "remove"])

@@ -396,3 +396,30 @@ def test_task_that_ignores_cancellation(suite: Suite) -> None:
         process=True,
     )
     assert done.told() == {"test_a": ["TL104 stubborn"], "test_run": ["TL104 stubborn"]}
+
+
+def test_uvloop_imported_in_the_middle_of_a_test(suite: Suite) -> None:
+    pytest.importorskip("uvloop")
+    done = suite(
+        """
+        loops = []
+
+        def test_first_use():
+            import uvloop
+
+            async def main():
+                asyncio.create_task(forever(), name="left")
+                asyncio.get_running_loop().call_later(60, print)
+
+            loop = uvloop.new_event_loop()
+            loops.append(loop)
+            loop.run_until_complete(main())
+
+        def test_after():
+            loops.pop().close()
+        """,
+        process=True,
+    )
+    assert {name: sorted(words) for name, words in done.told().items()} == {
+        "test_first_use": ["TL101 left", "TL201 print"]
+    }

@@ -104,9 +104,23 @@ def test_after_a_signal(suite: Suite) -> None:
         suite_probe=PROBE,
     )
     suite.run("--collect-only")
-    command = [sys.executable, "-m", "pytest", "-s", "--taskleak", "-p", "asyncio", "-p", "taskleak", "-p", "suite_probe"]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-s",
+        "--taskleak",
+        "-p",
+        "asyncio",
+        "-p",
+        "taskleak",
+        "-p",
+        "suite_probe",
+    ]
     environ = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": str(suite.pytester.path)}
-    with subprocess.Popen(command, cwd=suite.pytester.path, env=environ, text=True, stdout=subprocess.PIPE) as process:
+    with subprocess.Popen(
+        command, cwd=suite.pytester.path, env=environ, text=True, stdout=subprocess.PIPE
+    ) as process:
         assert process.stdout is not None
         for line in process.stdout:
             if "READY" in line:

@@ -465,7 +465,8 @@ def test_junit_and_collect_only(suite: Suite) -> None:
     )
     done = suite.run("--junitxml=out.xml")
     xml = (suite.pytester.path / "out.xml").read_text()
-    assert '<failure message="TaskLeak: 1 task outlived the test' in xml.replace("builtins.", "") or "TL101" in xml
+    assert '<failure message="' in xml
+    assert "1 task outlived the test" in xml
     assert 'failures="1"' in xml
     done = suite.run("--collect-only")
     assert done.ret == pytest.ExitCode.OK
@@ -520,7 +521,12 @@ def test_reports_carry_builtins_only(suite: Suite) -> None:
         *("code", "kind", "name", "what", "module", "owner", "born", "waiting", "waits_for", "library"),
         *("severity", "rule", "fingerprint", "advice", "allow", "headline"),
     }
-    assert found["owner"] == {"kind": "test", "name": "test_a", "scope": "function", "nodeid": "test_it.py::test_a"}
+    assert found["owner"] == {
+        "kind": "test",
+        "name": "test_a",
+        "scope": "function",
+        "nodeid": "test_it.py::test_a",
+    }
     assert (found["what"], found["module"]) == ("forever", "test_it")
     assert found["born"][0]["qualname"] == "test_a"
     assert all(r.taskleak is None for r in done.of("test_b"))

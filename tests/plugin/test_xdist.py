@@ -101,7 +101,9 @@ def test_late_findings_are_charged_to_the_maker(suite: Suite, args: tuple[str, .
         *args,
         process=True,
     )
-    assert {name: [w.split()[1] for w in words] for name, words in done.told().items()} == {"test_maker": ["late-child"]}
+    assert {name: [w.split()[1] for w in words] for name, words in done.told().items()} == {
+        "test_maker": ["late-child"]
+    }
     assert done.one("test_neighbour", "call").outcome == "passed"
     assert [r.outcome for r in done.of("test_maker")] == ["passed", "passed", "passed", "failed"]
     assert done.ret == pytest.ExitCode.TESTS_FAILED

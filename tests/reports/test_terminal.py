@@ -41,7 +41,12 @@ def test_header(suite: Suite) -> None:
         ("-q", ["taskleak: 2 leaks in 2 tests"], ["taskleak summary", "TL101  2 tasks"]),
         (
             "-v0",
-            ["taskleak summary", "TL101  2 tasks", "in 2 tests, e.g. test_it.py::test_a", "taskleak: 2 leaks in 2 tests"],
+            [
+                "taskleak summary",
+                "TL101  2 tasks",
+                "in 2 tests, e.g. test_it.py::test_a",
+                "taskleak: 2 leaks in 2 tests",
+            ],
             ["base_events", "allowed  TL201"],
         ),
         ("-v", ["test_a LEAKED", "taskleak summary"], []),
@@ -193,7 +198,13 @@ def test_no_addresses_and_no_measured_times(suite: Suite) -> None:
     text = "\n".join(r.text for r in done.reports)
     assert "0x" not in text
     assert not re.search(r"due in \d+\.\d{2,}", text)
-    assert {f["what"] for f in done.findings()} >= {"Job", "Job.tick", "print", "test_a.<locals>.<lambda>", "forever"}
+    assert {f["what"] for f in done.findings()} >= {
+        "Job",
+        "Job.tick",
+        "print",
+        "test_a.<locals>.<lambda>",
+        "forever",
+    }
 
 
 def test_allowed_are_shown_on_demand(suite: Suite) -> None:

@@ -92,7 +92,9 @@ def test_library_frame_comes_before_the_users() -> None:
 
 
 def test_unknown_birth_is_said() -> None:
-    assert "  born      unknown: it was not made through the loop's create_task" in text.block(finding(birth=Birth()))
+    assert "  born      unknown: it was not made through the loop's create_task" in text.block(
+        finding(birth=Birth())
+    )
 
 
 def test_ancestor_is_told_where_no_own_frame_is() -> None:
@@ -104,7 +106,10 @@ def test_long_await_chains_are_cut_in_the_middle() -> None:
     frames = tuple(Frame(path="app/a.py", line=i, qualname=f"f{i}") for i in range(1, 7))
     machinery = Frame(path="asyncio/locks.py", line=212, qualname="Event.wait", role="machinery")
     found = finding()
-    found = replace(found, resource=replace(found.resource, waiting=(*frames, machinery), waits_for="asyncio.Event.wait()"))
+    found = replace(
+        found,
+        resource=replace(found.resource, waiting=(*frames, machinery), waits_for="asyncio.Event.wait()"),
+    )
     rows = text.waiting_row(found, 0)
     assert rows == [
         "  waiting   app/a.py:1  f1",
@@ -134,7 +139,9 @@ def test_headline(findings: list[Finding], headline: str) -> None:
 
 def test_section_cuts_and_lists() -> None:
     many = tuple(finding(owner=replace(TEST, nodeid=f"t.py::test_{i}")) for i in range(7))
-    verdict = Verdict(findings=many, allowed=(finding(rule="'task:*' (ini taskleak_allow)"),), notes=("a word",))
+    verdict = Verdict(
+        findings=many, allowed=(finding(rule="'task:*' (ini taskleak_allow)"),), notes=("a word",)
+    )
     short = text.section(verdict)
     assert short.count("TL101  task") == 5
     assert "... and 2 more" in short

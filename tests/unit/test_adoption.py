@@ -47,8 +47,8 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
     "wrap",
     [
         lambda x: x,
-        lambda x: Box(x),
-        lambda x: Slotted(x),
+        Box,
+        Slotted,
         lambda x: [x],
         lambda x: {"a": (x,)},
         lambda x: {x},
@@ -143,7 +143,7 @@ def module(monkeypatch: pytest.MonkeyPatch) -> types.ModuleType:
     ("wrap", "kept"),
     [
         (lambda x: x, True),
-        (lambda x: Box(x), True),
+        (Box, True),
         (lambda x: type("Kind", (), {"single": x}), True),
         (lambda x: [x], False),
         (lambda x: {"a": x}, False),

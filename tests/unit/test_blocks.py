@@ -25,6 +25,7 @@ async def spawn(name: str = "left") -> asyncio.Task[None]:
     return asyncio.create_task(forever(), name=name)
 
 
+@pytest.mark.asyncio
 async def test_async_with() -> None:
     with pytest.raises(LeakGroup) as caught:
         async with no_leaks():
@@ -39,6 +40,7 @@ async def test_async_with() -> None:
     assert task.cancelled(), "what was told is removed"
 
 
+@pytest.mark.asyncio
 async def test_tidy_async_with() -> None:
     async with no_leaks():
         task = await spawn()
@@ -50,6 +52,7 @@ async def test_tidy_async_with() -> None:
         await asyncio.to_thread(int)
 
 
+@pytest.mark.asyncio
 async def test_what_was_there_before_does_not_count() -> None:
     task = await spawn("before")
     async with no_leaks():
@@ -58,6 +61,7 @@ async def test_what_was_there_before_does_not_count() -> None:
     task.cancel()
 
 
+@pytest.mark.asyncio
 async def test_what_ends_by_itself_is_let_end() -> None:
     async def quick() -> None:
         for _ in range(10):
@@ -68,6 +72,7 @@ async def test_what_ends_by_itself_is_let_end() -> None:
     assert task.done()
 
 
+@pytest.mark.asyncio
 async def test_timers_and_threads() -> None:
     stop = threading.Event()
     with pytest.raises(LeakGroup) as caught:
@@ -113,6 +118,7 @@ def test_decorator() -> None:
     assert tidy(4) == 4
 
 
+@pytest.mark.asyncio
 async def test_decorator_of_coroutines() -> None:
     @no_leaks(detect="task")
     async def leaks(name: str) -> None:
@@ -129,6 +135,7 @@ async def test_decorator_of_coroutines() -> None:
     assert await tidy() == 3
 
 
+@pytest.mark.asyncio
 async def test_decorator_is_safe_for_calls_at_once() -> None:
     @no_leaks()
     async def tidy(seconds: float) -> float:
@@ -138,6 +145,7 @@ async def test_decorator_is_safe_for_calls_at_once() -> None:
     assert await asyncio.gather(tidy(0.02), tidy(0.01)) == [0.02, 0.01]
 
 
+@pytest.mark.asyncio
 async def test_decorator_tells_calls_at_once_apart() -> None:
     @no_leaks()
     async def call(name: str, seconds: float, leak: bool) -> str:
@@ -151,6 +159,7 @@ async def test_decorator_tells_calls_at_once_apart() -> None:
     assert results[1] == "b"
 
 
+@pytest.mark.asyncio
 async def test_nested() -> None:
     with pytest.raises(LeakGroup, match="'outer'"):
         async with no_leaks():
@@ -160,6 +169,7 @@ async def test_nested() -> None:
                     await spawn("inner")
 
 
+@pytest.mark.asyncio
 async def test_inner_tidy_outer_leaks() -> None:
     with pytest.raises(LeakGroup) as caught:
         async with no_leaks():
@@ -169,6 +179,7 @@ async def test_inner_tidy_outer_leaks() -> None:
     assert len(caught.value.exceptions) == 1
 
 
+@pytest.mark.asyncio
 async def test_own_exception_stays() -> None:
     with pytest.raises(ValueError, match="own") as caught:
         async with no_leaks():
@@ -179,6 +190,7 @@ async def test_own_exception_stays() -> None:
     assert task.cancelled()
 
 
+@pytest.mark.asyncio
 async def test_own_exception_without_leaks_has_no_notes() -> None:
     with pytest.raises(ValueError, match="own") as caught:
         async with no_leaks():
@@ -186,6 +198,7 @@ async def test_own_exception_without_leaks_has_no_notes() -> None:
     assert not hasattr(caught.value, "__notes__")
 
 
+@pytest.mark.asyncio
 async def test_allow() -> None:
     async with no_leaks(allow="task:left"):
         allowed = await spawn()
@@ -196,12 +209,14 @@ async def test_allow() -> None:
             await spawn("other")
 
 
+@pytest.mark.asyncio
 async def test_detect() -> None:
     async with no_leaks(detect=["timers", "thread"]):
         task = await spawn()
     task.cancel()
 
 
+@pytest.mark.asyncio
 async def test_warn() -> None:
     with pytest.warns(TaskleakWarning, match="1 task outlived the block: 'left'") as caught:
         async with no_leaks(mode="warn"):
@@ -235,7 +250,7 @@ def test_warning_points_at_the_block() -> None:
     ],
 )
 def test_errors(options: dict[str, Any], words: list[str]) -> None:
-    with pytest.raises(ValueError, match=".") as caught:
+    with pytest.raises(ValueError, match=r".") as caught:
         no_leaks(**options)
     for word in words:
         assert word in str(caught.value)
@@ -299,7 +314,17 @@ def test_except_star() -> None:
 
 def test_public_names() -> None:
     assert set(pytest_taskleak.__all__) >= {
-        *("no_leaks", "TaskLeak", "LeakError", "LeakGroup", "TaskleakWarning", "Finding", "Owner", "Birth", "Frame")
+        *(
+            "no_leaks",
+            "TaskLeak",
+            "LeakError",
+            "LeakGroup",
+            "TaskleakWarning",
+            "Finding",
+            "Owner",
+            "Birth",
+            "Frame",
+        )
     }
     for name in pytest_taskleak.__all__:
         assert getattr(pytest_taskleak, name) is not None

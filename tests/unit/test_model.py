@@ -13,14 +13,22 @@ from pytest_taskleak.model import Birth, Finding, Frame, Owner, Resource, Verdic
 
 texts = st.text(max_size=10)
 frames = st.builds(
-    Frame, path=texts, line=st.integers(1, 9999), qualname=texts, role=st.sampled_from(["project", "library", "machinery"])
+    Frame,
+    path=texts,
+    line=st.integers(1, 9999),
+    qualname=texts,
+    role=st.sampled_from(["project", "library", "machinery"]),
 )
 chains = st.lists(frames, max_size=3).map(tuple)
 resources = st.builds(
     Resource, code=texts, name=texts, what=texts, module=texts, state=texts, waiting=chains, waits_for=texts
 )
 owners = st.builds(
-    Owner, kind=st.sampled_from(["test", "fixture", "session", "block"]), name=texts, scope=texts, nodeid=texts
+    Owner,
+    kind=st.sampled_from(["test", "fixture", "session", "block"]),
+    name=texts,
+    scope=texts,
+    nodeid=texts,
 )
 findings = st.builds(
     Finding,
@@ -61,10 +69,19 @@ def test_fingerprint_ignores_lines(found: Finding, line: int) -> None:
 
 def sample() -> Finding:
     """Return a plain finding."""
-    frames = (Frame(path="lib.py", line=1, qualname="lib", role="library"), Frame(path="a.py", line=2, qualname="mine"))
+    frames = (
+        Frame(path="lib.py", line=1, qualname="lib", role="library"),
+        Frame(path="a.py", line=2, qualname="mine"),
+    )
     return Finding(
         kind="task",
-        resource=Resource(code="TL101", name="t", what="run", module="m", waiting=(Frame(path="a.py", line=9, qualname="run"),)),
+        resource=Resource(
+            code="TL101",
+            name="t",
+            what="run",
+            module="m",
+            waiting=(Frame(path="a.py", line=9, qualname="run"),),
+        ),
         owner=Owner(kind="test", name="test_a", nodeid="t.py::test_a"),
         birth=Birth(frames=frames),
     )

@@ -16,7 +16,9 @@ FOUND = Finding(
     owner=Owner(kind="test", name="test_a", nodeid="t.py::test_a"),
     birth=Birth(frames=(Frame(path="a.py", line=1, qualname="f"),)),
 )
-LIBRARY = replace(FOUND, library="pooling 1.0", birth=Birth(frames=(Frame(path="lib.py", line=1, qualname="f"),)))
+LIBRARY = replace(
+    FOUND, library="pooling 1.0", birth=Birth(frames=(Frame(path="lib.py", line=1, qualname="f"),))
+)
 
 
 @pytest.mark.parametrize(

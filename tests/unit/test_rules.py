@@ -146,11 +146,10 @@ def test_a_field_matches_no_more_than_all(field: str, glob: str) -> None:
 def test_any_text_is_read_or_refused(text: str) -> None:
     try:
         read = rule(text)
-    except RuleError as error:
-        assert str(error)
-    else:
-        assert read.matches(finding()) in (True, False)
-        assert read.text == text
+    except RuleError:
+        return
+    assert read.matches(finding()) in (True, False)
+    assert read.text == text
 
 
 def test_a_rule_tells_where_it_was_written() -> None:
@@ -159,6 +158,11 @@ def test_a_rule_tells_where_it_was_written() -> None:
 
 
 def test_words_for_kinds() -> None:
-    assert [singular(word, KINDS) for word in ("tasks", "handle", "handles", "bus")] == ["task", "timer", "timer", "bus"]
+    assert [singular(word, KINDS) for word in ("tasks", "handle", "handles", "bus")] == [
+        "task",
+        "timer",
+        "timer",
+        "bus",
+    ]
     assert suggestion("thraed", KINDS) == ", did you mean 'thread'?"
     assert suggestion("zzz", KINDS) == ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 
 import pytest
@@ -17,7 +18,7 @@ def test_backoff_spends_the_budget_and_no_more(budget: float) -> None:
     assert sum(pauses) <= budget + 1e-9
     assert sum(pauses) == pytest.approx(budget, abs=1e-8)
     assert all(0 < pause <= timing.LONGEST_PAUSE for pause in pauses)
-    assert all(b >= a for a, b in zip(pauses, pauses[1:-1], strict=False))
+    assert all(b >= a for a, b in itertools.pairwise(pauses[:-1]))
     assert len(pauses) <= budget / timing.LONGEST_PAUSE + 8
 
 
