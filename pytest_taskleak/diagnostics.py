@@ -77,7 +77,7 @@ CODES: dict[str, Code] = {
     ),
     "TL102": Code(
         title="task cut off",
-        meaning="A task was pending when its runner closed (asyncio.run, Runner.close, the test runner's own) "
+        meaning="A task was pending when its runner closed (asyncio.run, Runner.close, a test runner's) "
         "and was cancelled in silence.",
         cause="The main coroutine returned before the tasks that it had started.",
         cure="Await or cancel the task before the main coroutine returns.",

@@ -201,6 +201,10 @@ class Verdict:
         return bool(self.findings or self.allowed or self.notes or self.unmet)
 
     def __add__(self, other: "Verdict") -> "Verdict":
+        if not other:
+            return self
+        if not self:
+            return other
         return Verdict(
             findings=self.findings + other.findings,
             allowed=self.allowed + other.allowed,

@@ -8,7 +8,7 @@ fixture is judged when pytest has finalized it.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -37,6 +37,7 @@ class Phases:
         self.test: Scope | None = None
         self.fixtures: dict[Any, Scope] = {}
         watch.fixtures = lambda: tuple(self.fixtures.values())
+        self.wide: dict[Any, Scope] = {}
         self.closing: list[Any] = []
         self.teardowns = 0
         self.ended: list[Scope] = []
@@ -50,20 +51,22 @@ class Phases:
     def open_test(self, item: Any, policy: Policy | None) -> None:
         """Begin the scope of a test."""
         watch = self.watch
+        nodeid = item.nodeid
         self.test = watch.running = Scope(
-            "test", item.name, nodeid=item.nodeid, parent=watch.session, policy=policy, watch=watch
+            "test", item.name, nodeid=nodeid, parent=watch.session, policy=policy, watch=watch
         )
         self.found = NOTHING
         self.failed = False
-        self.unmet = expectations(policy)
-        self.last = item.nodeid
+        if policy is not None or self.unmet:
+            self.unmet = expectations(policy)
+        self.last = nodeid
         watch.budget.left = (policy or watch.policy).grace
         watch.enter(self.test)
         PATCHES.refresh()
 
     def used(self, item: Any) -> None:
         """Note which wide fixtures a test uses: the last user is told of their leaks."""
-        for fixturedef, scope in self.fixtures.items():
+        for fixturedef, scope in self.wide.items():
             if fixturedef.argname in item.fixturenames:
                 scope.nodeid = item.nodeid
 
@@ -89,46 +92,51 @@ class Phases:
         test, self.test = self.test, None
         found = self.found
         if test is not None:
-            found = self.expected(found + self.watch.close(test), told=True)
+            more = self.watch.close(test)
+            if more is not NOTHING:
+                found += more
+            if self.unmet:
+                found = self.expected(found, told=True)
         self.found = NOTHING
         self.watch.enter(self.watch.session)
         return found
 
     # --- fixtures -------------------------------------------------------------------------------
 
-    def setup_fixture(self, fixturedef: Any, request: Any) -> Generator[None, Any, Any]:
-        """Let a fixture answer for what its setup makes."""
-        if pytest_.is_harness(fixturedef):
-            return (yield)
+    def open_fixture(self, fixturedef: Any, request: Any) -> tuple[Scope, Scope, int]:
+        """Let a fixture answer for what its setup makes; return what `opened` needs."""
         watch = self.watch
         outer = owner.phases[watch.slot]
         test = self.test
-        wide = fixturedef.scope != "function"
+        width = fixturedef.scope
+        wide = width != "function"
         scope = Scope(
             "fixture",
             pytest_.readable(fixturedef.argname),
-            range=fixturedef.scope,
+            range=width,
             nodeid=test.nodeid if test is not None else request.node.nodeid,
             parent=watch.session,
             policy=self.policy_of(request.node) if wide else (test.policy if test else None),
             watch=watch,
         )
-        before = pytest_.finalizers(fixturedef)
         watch.enter(scope)
-        try:
-            return (yield)
-        finally:
-            watch.enter(outer)
-            self.fixtures[fixturedef] = scope
-            if wide:
-                reference = weakref.ref(fixturedef)
-                scope.value = lambda: pytest_.value_of(reference())
-                watch.claims.add(scope)
-            if pytest_.finalizers(fixturedef) > before:
-                scope.teardown = True
-                scope.user = not wide and not pytest_.is_plugins(fixturedef)
-                self.teardowns += scope.user
-                fixturedef.addfinalizer(lambda: self.begin_teardown(scope))
+        return scope, outer, pytest_.finalizers(fixturedef)
+
+    def opened(self, fixturedef: Any, scope: Scope, outer: Scope, before: int) -> None:
+        """End the setup of a fixture, and arrange for its teardown."""
+        self.watch.enter(outer)
+        self.fixtures[fixturedef] = scope
+        wide = scope.range != "function"
+        if wide:
+            reference = weakref.ref(fixturedef)
+            scope.value = lambda: pytest_.value_of(reference())
+            self.watch.claims.add(scope)
+            self.wide[fixturedef] = scope
+        if pytest_.finalizers(fixturedef) > before:
+            scope.teardown = True
+            scope.user = not wide and not pytest_.is_plugins(fixturedef)
+            self.teardowns += scope.user
+            fixturedef.addfinalizer(lambda: self.begin_teardown(scope))
 
     def begin_teardown(self, scope: Scope) -> None:
         """Let a fixture answer for what its teardown makes."""
@@ -140,6 +148,7 @@ class Phases:
         scope = self.fixtures.pop(fixturedef, None)
         if scope is None:
             return
+        self.wide.pop(fixturedef, None)
         if scope.teardown:
             self.watch.enter(self.closing.pop() if self.closing else self.watch.session)
         self.teardowns -= scope.user
@@ -152,6 +161,9 @@ class Phases:
         it (an ExitStack, a client factory), so all of one width are judged when the last of them is
         gone, and before a wider one could hide what is left.
         """
+        if not self.fixtures:
+            ready, self.ended = self.ended, []
+            return ready
         alive = {scope.range for scope in self.fixtures.values() if scope.teardown}
         ready = [scope for scope in self.ended if scope.range not in alive]
         self.ended = [scope for scope in self.ended if scope.range in alive]

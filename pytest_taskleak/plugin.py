@@ -8,19 +8,14 @@ from typing import Any
 import pytest
 
 from pytest_taskleak import hooks, options, reading
-from pytest_taskleak.adapt import pytest_, xdist
-from pytest_taskleak.adapt.code import FILES
+from pytest_taskleak.adapt import pytest_
 from pytest_taskleak.detectors import built_in
 from pytest_taskleak.diagnostics import CODES
-from pytest_taskleak.engine.canary import blind
-from pytest_taskleak.engine.closing import begin
-from pytest_taskleak.engine.patch import PATCHES
-from pytest_taskleak.engine.watch import Watch
+from pytest_taskleak.engine.watch import NOTHING, Watch
 from pytest_taskleak.fixtures import taskleak
-from pytest_taskleak.judge.policy import Policy
 from pytest_taskleak.phases import Phases
-from pytest_taskleak.report.terminal import Facts, Summary
-from pytest_taskleak.state import POLICY, READER, WATCH
+from pytest_taskleak.starting import Watcher
+from pytest_taskleak.state import POLICY, READER
 from pytest_taskleak.telling import Telling
 
 __all__ = ["taskleak"]
@@ -42,72 +37,10 @@ def pytest_configure(config: pytest.Config) -> None:
     codes = [*CODES, *(code for d in more for code in d.titles if code not in CODES)]
     reader = config.stash[READER] = reading.Reader(tuple(detectors), codes)
     policy = reader.policy(config)
-    watcher = Watcher(config, tuple(detectors.values()), policy)
+    watcher = Watcher(config, tuple(detectors.values()), policy, Hooks)
     config.pluginmanager.register(watcher, "taskleak-collection")
     if policy.mode != "off":
         watcher.start()
-
-
-class Watcher:
-    """Starts the watch as soon as something wants it: the mode, a marker or the fixture."""
-
-    def __init__(self, config: pytest.Config, detectors: tuple[Any, ...], policy: Policy) -> None:
-        self.config = config
-        self.detectors = detectors
-        self.policy = policy
-
-    def start(self) -> None:
-        """Watch this session; on xdist's controller only tell what the workers found."""
-        config = self.config
-        telling = Telling(config, reading.verbosity(config))
-        rules = [str(rule) for rule in self.policy.rules] if self.policy.mode != "off" else []
-        summary = Summary(
-            config, header=self.header, rules=rules, facts=self.facts, verbosity=telling.verbosity
-        )
-        config.pluginmanager.register(summary, "taskleak-summary")
-        if xdist.is_controller(config):
-            telling.begin()
-            return
-        watch = Watch(self.detectors, self.policy, root=str(config.rootpath), consult=telling.consult)
-        config.stash[WATCH] = watch
-        begin(watch)
-        config.add_cleanup(watch.stop)
-        missed = blind(watch)
-        if missed:
-            raise pytest.UsageError(
-                f"taskleak: TL902 a planted {missed[0]} was not seen, so a green run would mean nothing; "
-                f"what else patches it? (taskleak_detect = -{missed[0]} runs without)"
-            )
-        config.pluginmanager.register(Hooks(watch, telling, config), "taskleak-hooks")
-
-    def header(self) -> list[str]:
-        """Return what is watched, and what cannot be."""
-        policy = self.policy
-        if policy.mode == "off":
-            return ["taskleak: watching only what asks for it by marker or fixture"]
-        kinds = ", ".join(f"{d.kind}s" for d in self.detectors if d.kind in policy.detect)
-        lines = [f"taskleak: {policy.mode}; watching {kinds}; grace {policy.grace:g} s"]
-        return lines + [f"taskleak: not seen here: {what}" for what in PATCHES.missing()]
-
-    def facts(self) -> Facts | None:
-        """Return what this process can say at its end."""
-        watch = self.config.stash.get(WATCH, None)
-        if watch is None:
-            return None
-        return {"used": sorted(watch.used), "adopted": watch.claims.adopted}
-
-    @pytest.hookimpl(trylast=True)
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        reader, wanted = self.config.stash[READER], False
-        for item in items:
-            policy = reader.marked(item, self.policy)
-            if policy is not None:
-                item.stash[POLICY] = policy
-                wanted |= policy.mode != "off"
-            wanted |= "taskleak" in getattr(item, "fixturenames", ())
-        FILES.claim({str(item.path) for item in items})
-        if wanted and not self.config.pluginmanager.has_plugin("taskleak-summary"):
-            self.start()
 
 
 class Hooks:
@@ -125,7 +58,7 @@ class Hooks:
         self.phases.open_test(item, item.stash.get(POLICY, None))
         self.telling.item = item
         yield
-        if self.phases.fixtures:
+        if self.phases.wide:
             self.phases.used(item)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -137,13 +70,18 @@ class Hooks:
         except BaseException:
             self.call_ended(item, failed=True)
             raise
-        self.call_ended(item, failed=pytest_.own_failure(item))
+        phases, test = self.phases, self.phases.test
+        failed = pytest_.own_failure(item)
+        if failed or phases.unmet or (test is not None and (test.births or test.findings)):
+            self.call_ended(item, failed=failed)
 
     def call_ended(self, item: pytest.Item, *, failed: bool) -> None:
         """Judge a test at the end of its call where that is possible; a failed one gets a note."""
         self.phases.failed = failed
         self.telling.failed_call(failed=failed)
-        self.telling.tell(item, "call", self.phases.call_ended(item), raising=not failed, broken=failed)
+        verdict = self.phases.call_ended(item)
+        if verdict is not NOTHING:
+            self.telling.tell(item, "call", verdict, raising=not failed, broken=failed)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, None, None]:
@@ -158,18 +96,28 @@ class Hooks:
         """End a test: tell what it left, and what fixtures left that ended with it."""
         phases = self.phases
         verdict = phases.close_test()
-        self.telling.tell(item, "teardown", verdict, raising=not failed, broken=failed or phases.failed)
-        self.telling.late(self.watch)
+        if verdict is not NOTHING:
+            broken = failed or phases.failed
+            self.telling.tell(item, "teardown", verdict, raising=not failed, broken=broken)
+        watch = self.watch
+        if watch.late or watch.faults or watch.survivors or self.telling.tainted:
+            self.telling.late(watch)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_fixture_setup(self, fixturedef: Any, request: Any) -> Generator[None, Any, Any]:
-        return (yield from self.phases.setup_fixture(fixturedef, request))
+        if pytest_.is_harness(fixturedef):
+            return (yield)
+        opened = self.phases.open_fixture(fixturedef, request)
+        try:
+            return (yield)
+        finally:
+            self.phases.opened(fixturedef, *opened)
 
     @pytest.hookimpl(trylast=True)
     def pytest_fixture_post_finalizer(self, fixturedef: Any) -> None:
         phases = self.phases
         phases.end_fixture(fixturedef)
-        for scope in phases.due():
+        for scope in phases.due() if phases.ended else ():
             self.judge_fixture(scope)
 
     def judge_fixture(self, scope: Any) -> None:

@@ -104,6 +104,12 @@ def scheduled(loop: Loop) -> list[asyncio.TimerHandle]:
     return sorted((h for h in handles if timer_alive(h)), key=lambda h: h.when())
 
 
+def has_timers(loop: Loop) -> bool:
+    """Tell whether a loop may still hold a timer; costs one look where it holds none."""
+    heap = getattr(loop, "_scheduled", None)
+    return bool(scheduled(loop) if heap is None else heap)
+
+
 def timer_alive(handle: asyncio.TimerHandle) -> bool:
     """Tell whether a timer is armed: neither fired nor cancelled."""
     if handle.cancelled():

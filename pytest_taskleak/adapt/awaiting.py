@@ -16,7 +16,7 @@ from typing import Any
 
 from pytest_taskleak.adapt import asyncio_
 from pytest_taskleak.adapt.asyncio_ import Task
-from pytest_taskleak.adapt.code import ASYNCIO, FILES, LIBRARY, USER, module_of
+from pytest_taskleak.adapt.code import ASYNCIO, LIBRARY, USER, kind_of, module_of
 from pytest_taskleak.model import Frame, Role
 
 MOST_LINKS = 60
@@ -33,7 +33,7 @@ ROLES: dict[int, Role] = {USER: "project", LIBRARY: "library"}
 
 def frame_at(code: CodeType, line: int) -> Frame:
     """Return the plain value of a code object and a line; the path is the file's own."""
-    role = ROLES.get(FILES[code.co_filename], "machinery")
+    role = ROLES.get(kind_of(code.co_filename), "machinery")
     return Frame(path=code.co_filename, line=line, qualname=code.co_qualname, role=role)
 
 

@@ -30,17 +30,21 @@ LOOPS = (
 BOOTSTRAP = (os.path.join("unittest", "case.py"), os.path.join("unittest", "async_case.py"), "<frozen runpy>")
 
 
-class _Files(dict[str, int]):
-    """File name -> kind, worked out once for each file."""
+FILES: dict[str, int] = {}
+"""File name -> kind; a plain dictionary, because each frame of each birth asks it."""
 
-    def __missing__(self, path: str) -> int:
-        kind = self[path] = classify(path)
-        return kind
 
-    def claim(self, paths: Iterable[str]) -> None:
-        """Call these files the user's own, wherever they are installed."""
-        for path in paths:
-            self[path] = USER
+def kind_of(path: str) -> int:
+    """Return the kind of a source file, worked out once."""
+    kind = FILES.get(path)
+    if kind is None:
+        kind = FILES[path] = classify(path)
+    return kind
+
+
+def claim(paths: Iterable[str]) -> None:
+    """Call these files the user's own, wherever they are installed."""
+    FILES.update(dict.fromkeys(paths, USER))
 
 
 def classify(path: str) -> int:
@@ -66,9 +70,6 @@ def classify(path: str) -> int:
     return USER
 
 
-FILES = _Files()
-
-
 @cache
 def line_of(code: CodeType, lasti: int) -> int:
     """Return the source line of an instruction offset."""
@@ -86,7 +87,7 @@ def distribution_of(path: str) -> str | None:
     parts = os.path.abspath(path).split(os.sep)
     site = next((i for i, part in enumerate(parts) if part in SITE), None)
     if site is None:
-        return "the standard library" if FILES[path] in (SKIP, LOOP) else None
+        return "the standard library" if kind_of(path) in (SKIP, LOOP) else None
     top = parts[site + 1].removesuffix(".py")
     for name in metadata.packages_distributions().get(top, ()):
         return f"{name} {metadata.version(name)}"

@@ -13,7 +13,7 @@ from concurrent.futures import thread as pools
 from types import BuiltinFunctionType, FrameType, FunctionType, MethodType
 from typing import Any
 
-from pytest_taskleak.adapt.code import FILES, PACKAGE, SKIP
+from pytest_taskleak.adapt.code import PACKAGE, SKIP, kind_of
 
 BOOTSTRAP = ("Thread._bootstrap", "Thread._bootstrap_inner", "Thread.run", "_worker", "_WorkItem.run")
 
@@ -118,7 +118,7 @@ def blocked_in(ident: int | None) -> str:
     """Name the call into the standard library in which a thread stands, as `queue.Queue.get()`."""
     name = ""
     for code, _ in stack_of(ident):
-        if FILES[code.co_filename] != SKIP:
+        if kind_of(code.co_filename) != SKIP:
             name = ""
         elif not name and code.co_qualname not in BOOTSTRAP:
             module = os.path.basename(code.co_filename).removesuffix(".py")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from pytest_taskleak.adapt.code import FILES, HARNESS, LIBRARY
+from pytest_taskleak.adapt.code import HARNESS, LIBRARY, kind_of
 
 XUNIT = (
     ("_xunit_setup_module_fixture_", "setup_module of "),
@@ -16,6 +16,7 @@ XUNIT = (
     ("_unittest_setup_method_fixture_", "setup_method of "),
 )
 OWN = ("_pytest", "pytest_asyncio")
+OWN_OR_PARTIAL = (*OWN, "functools")
 
 
 def finalizers(fixturedef: Any) -> int:
@@ -26,6 +27,8 @@ def finalizers(fixturedef: Any) -> int:
 def is_harness(fixturedef: Any) -> bool:
     """Tell whether a fixture is pytest's or pytest-asyncio's own."""
     func = fixturedef.func
+    if not (getattr(func, "__module__", None) or "").startswith(OWN_OR_PARTIAL):
+        return False
     if isinstance(func, functools.partial):
         func = func.func
     name = str(fixturedef.argname)
@@ -36,12 +39,14 @@ def is_harness(fixturedef: Any) -> bool:
 def is_plugins(fixturedef: Any) -> bool:
     """Tell whether a plugin lays a fixture around every test, unasked."""
     code = getattr(fixturedef.func, "__code__", None)
-    installed = code is not None and FILES[code.co_filename] in (LIBRARY, HARNESS)
+    installed = code is not None and kind_of(code.co_filename) in (LIBRARY, HARNESS)
     return installed and bool(getattr(fixturedef, "_autouse", False))
 
 
 def readable(name: str) -> str:
     """Return the name that users know a fixture by."""
+    if not name.startswith("_"):
+        return name
     for prefix, words in XUNIT:
         if name.startswith(prefix):
             return words + name.removeprefix(prefix).rpartition(".")[2]

@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 
 from pytest_taskleak.adapt import asyncio_, futures
 from pytest_taskleak.adapt.awaiting import frame_at
-from pytest_taskleak.adapt.code import FILES, LOOP
+from pytest_taskleak.adapt.code import LOOP, kind_of
 from pytest_taskleak.detectors.base import Detector, Patch, Recorder
 from pytest_taskleak.model import Resource
 
@@ -41,7 +41,7 @@ class Executors(Detector):
             def __init__(executor: Any, *args: Any, **options: Any) -> None:  # noqa: N807
                 original(executor, *args, **options)
                 frame = sys._getframe(1)
-                if FILES[frame.f_code.co_filename] == LOOP or getattr(self.local, "default", False):
+                if kind_of(frame.f_code.co_filename) == LOOP or getattr(self.local, "default", False):
                     self.defaults.add(executor)
                 else:
                     record(executor, frame)

@@ -9,6 +9,7 @@ keeps weak references only.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import weakref
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from types import FrameType
 from typing import Any
 
 from pytest_taskleak.adapt import asyncio_
-from pytest_taskleak.adapt.code import FILES, HARNESS, LIBRARY, LOOP, SKIP, USER
+from pytest_taskleak.adapt.code import FILES, HARNESS, LIBRARY, LOOP, SKIP, USER, kind_of
 from pytest_taskleak.engine import owner
 from pytest_taskleak.engine.owner import BIRTH, OWNER, Scope
 
@@ -24,7 +25,7 @@ Frames = tuple[Any, ...]
 Record = tuple[Scope, Frames, Frames, bool]
 
 PASSED = (SKIP, LOOP)
-MOST_USER = 4
+MOST_USER = 3
 MOST_LIBRARY = 3
 MOST_STEPS = 40
 SMALLEST = 64
@@ -65,7 +66,11 @@ def walk(frame: FrameType | None) -> tuple[Frames, bool, bool]:
     files = FILES
     kind = HARNESS
     while frame is not None:
-        kind = files[frame.f_code.co_filename]
+        name = frame.f_code.co_filename
+        try:
+            kind = files[name]
+        except KeyError:
+            kind = kind_of(name)
         if kind not in PASSED:
             break
         frame = frame.f_back
@@ -74,21 +79,32 @@ def walk(frame: FrameType | None) -> tuple[Frames, bool, bool]:
     steps = MOST_STEPS
     while frame is not None and steps:
         code = frame.f_code
-        kind = files[code.co_filename]
+        try:
+            kind = files[code.co_filename]
+        except KeyError:
+            kind = kind_of(code.co_filename)
         if kind == USER:
-            found += (code, frame.f_lasti)
+            found.append(code)
+            found.append(frame.f_lasti)
             users += 1
             if users == MOST_USER:
                 break
         elif kind == LIBRARY:
             if libraries < MOST_LIBRARY:
-                found += (code, frame.f_lasti)
+                found.append(code)
+                found.append(frame.f_lasti)
                 libraries += 1
         elif kind != SKIP:
             break
         frame = frame.f_back
         steps -= 1
     return tuple(found), users > 0, not users and kind == HARNESS
+
+
+def stamp(thing: Any, birth: Record) -> None:
+    """Put a record on the thing itself, where its children find it; some objects refuse."""
+    with contextlib.suppress(Exception):  # slotted objects of a custom factory: the entry knows
+        setattr(thing, BIRTH, birth)
 
 
 def recorder(kind: str, *, mark: bool) -> Callable[[Any, FrameType | None], None]:
@@ -98,7 +114,6 @@ def recorder(kind: str, *, mark: bool) -> Callable[[Any, FrameType | None], None
         kind: the detector's kind.
         mark: also put the record on the object itself, where its children find it.
     """
-    new = Entry.__new__
     get = OWNER.get
     parent_of = asyncio_.running_task
 
@@ -111,20 +126,23 @@ def recorder(kind: str, *, mark: bool) -> Callable[[Any, FrameType | None], None
         frames, mine, harness = walk(frame)
         if harness and scope.kind == "test" and scope.parent is not None:
             scope = scope.parent  # made by a plugin's own hook, not by the test
-        parent = parent_of()
-        inherited = getattr(parent, BIRTH, None)
-        if inherited is None and not mine:
-            inherited = owner.thread_birth()
         ancestor: Frames = ()
-        if inherited is not None:
-            ancestor = inherited[1] if inherited[3] else inherited[2] or inherited[1]
-        entry = new(Entry, thing)
+        if harness:
+            if scope.kind == "session":  # never judged: a stamp says whose it is, no entry is needed
+                if mark:
+                    stamp(thing, (scope, frames, ancestor, mine))
+                return
+        elif not mine:
+            inherited = getattr(parent_of(), BIRTH, None) or owner.thread_birth()
+            if inherited is not None:
+                ancestor = inherited[1] if inherited[3] else inherited[2] or inherited[1]
+        entry = Entry(thing)
         entry.birth = birth = (scope, frames, ancestor, mine)
         if mark:
-            try:  # noqa: SIM105 -- the hot path
+            try:  # as in `stamp`, without the call
                 setattr(thing, BIRTH, birth)
-            except Exception:  # noqa: BLE001 -- slotted, of a custom factory; the entry knows
-                pass
+            except Exception:  # noqa: BLE001 -- see `stamp`
+                stamp(thing, birth)
         births = scope.births.get(kind)
         if births is None:
             births = scope.births.setdefault(kind, Births())

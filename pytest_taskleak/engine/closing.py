@@ -37,23 +37,25 @@ def loop_closing(loop: Any, event: str) -> bool:
         return False
 
     pending = asyncio_.tasks_of(loop)
-    if event == "cancel" and not pending:
-        return True
+    if not pending and (event == "cancel" or not asyncio_.has_timers(loop)):
+        return event == "cancel"
 
-    def live() -> list[Leftover]:
-        return [item for item in left_on(loop, event, watch) if counts(item)]
+    def live(tasks: Any = None) -> list[Leftover]:
+        return [item for item in left_on(loop, event, watch, tasks) if counts(item)]
 
     noted: list[Noted] = []
     try:
-        if live():
+        if live(pending):
             settle(live, watch.budget)
             noted = note(live(), event)
+            pending = asyncio_.tasks_of(loop)
     except Exception:  # noqa: BLE001 -- a fault of the watcher must not keep a loop from closing
         watch.faults.append(f"TL901 a closing loop could not be judged:\n{traceback.format_exc()}")
         return False
-    pending = asyncio_.tasks_of(loop)
     if event == "close":
         pending = [task for task in pending if is_told(task)]
+    if not pending:
+        return event == "cancel"
     known = all(is_told(task) and not any(task is t for t, *_ in noted) for task in pending)
     resisting = cancel_all(loop, pending, told=known)
     for task, scope, found in noted:
@@ -62,11 +64,11 @@ def loop_closing(loop: Any, event: str) -> bool:
     return event == "cancel"
 
 
-def left_on(loop: Any, event: str, watch: Any) -> Iterable[Leftover]:
+def left_on(loop: Any, event: str, watch: Any, pending: Any = None) -> Iterable[Leftover]:
     """Yield the tasks of a loop, and before it closes its timers."""
     tasks = watch.detectors.get("task")
     if tasks is not None:
-        for task in asyncio_.tasks_of(loop):
+        for task in asyncio_.tasks_of(loop) if pending is None else pending:
             if tasks.alive(task):
                 yield Leftover(tasks, task, getattr(task, BIRTH, None))
     timers = watch.detectors.get("timer")

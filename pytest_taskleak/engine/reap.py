@@ -66,7 +66,11 @@ def cancel_all(loop: Any, tasks: Sequence[Any], *, told: bool = False) -> list[A
     """
     for task in tasks:
         task.cancel()
-    asyncio_.turn(loop, FIRST_TURNS)
+    turns = FIRST_TURNS
+    while turns and not all(task.done() for task in tasks):
+        asyncio_.turn(loop)
+        turns -= 1
+    asyncio_.turn(loop)  # for the callbacks of those that ended last
     run_until_done(loop, tasks, BOUND if told else SLOW)
     resisting = [task for task in tasks if not task.done()]
     if resisting and not told:

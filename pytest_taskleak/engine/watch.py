@@ -161,7 +161,11 @@ class Watch:
     def judge(self, scope: Scope) -> Verdict:
         """Settle what is left of a scope, and conclude."""
         policy = self.policy_of(scope)
-        if policy.mode != "off" and self.live(scope, policy):
+        left = self.live(scope, policy)
+        if not left and not scope.findings:
+            return NOTHING
+        if policy.mode != "off" and left:
+            del left
             settle(lambda: self.unruled(scope, policy), self.budget)
             self.collect(scope, policy)
         return self.conclude(scope, policy, reap)

@@ -128,7 +128,7 @@ def test_raw_thread(lab: Lab) -> None:
 
 def test_raw_thread_errors_are_as_before(lab: Lab) -> None:
     with pytest.raises(TypeError):
-        _thread.start_new_thread("no function", ())  # type: ignore[arg-type, unused-ignore]
+        _thread.start_new_thread("no function", ())  # type: ignore[call-overload]
     assert lab.live("thread") == []
 
 

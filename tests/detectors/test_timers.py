@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
+import importlib
 import sys
 import weakref
 from collections.abc import Iterator
@@ -13,21 +15,18 @@ import pytest
 
 from pytest_taskleak.adapt import asyncio_
 
-try:
-    import uvloop  # before any watch: what is imported in the middle of a test is not seen in it
-except ImportError:
-    uvloop = None
+LOOPS: dict[str, Any] = {"asyncio": asyncio}
+with contextlib.suppress(ImportError):  # before any watch: what is imported in a test is not seen in it
+    LOOPS["uvloop"] = importlib.import_module("uvloop")
 
 if TYPE_CHECKING:
     from tests.detectors.conftest import Lab
 
 
-@pytest.fixture(params=["asyncio", "uvloop"])
+@pytest.fixture(params=list(LOOPS))
 def loop(request: pytest.FixtureRequest) -> Iterator[asyncio.AbstractEventLoop]:
     """A loop of either kind."""
-    if request.param == "uvloop" and uvloop is None:
-        pytest.skip("uvloop is not installed")
-    made: asyncio.AbstractEventLoop = (uvloop if request.param == "uvloop" else asyncio).new_event_loop()
+    made: asyncio.AbstractEventLoop = LOOPS[request.param].new_event_loop()
     yield made
     for task in asyncio.all_tasks(made):
         task.cancel()

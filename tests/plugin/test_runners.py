@@ -371,6 +371,9 @@ def test_asyncio_run_still_reports_exceptions_of_leftovers(suite: Suite) -> None
 
 
 def test_task_that_ignores_cancellation(suite: Suite) -> None:
+    suite.write(
+        suite_bounds="import pytest_taskleak.engine.closing as closing\n\nclosing.CLOSE_BOUND = 0.5\n"
+    )
     done = suite(
         """
         async def stubborn():
@@ -393,6 +396,8 @@ def test_task_that_ignores_cancellation(suite: Suite) -> None:
         def test_b():
             assert 0, "own"
         """,
+        "-p",
+        "suite_bounds",
         process=True,
     )
     assert done.told() == {"test_a": ["TL104 stubborn"], "test_run": ["TL104 stubborn"]}

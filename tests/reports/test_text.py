@@ -92,9 +92,7 @@ def test_library_frame_comes_before_the_users() -> None:
 
 
 def test_unknown_birth_is_said() -> None:
-    assert "  born      unknown: it was not made through the loop's create_task" in text.block(
-        finding(birth=Birth())
-    )
+    assert "  born      unknown: no line of Python was seen to make it" in text.block(finding(birth=Birth()))
 
 
 def test_ancestor_is_told_where_no_own_frame_is() -> None:

@@ -22,6 +22,9 @@ class Box:
     def __init__(self, content: Any) -> None:
         self.content = content
 
+    def method(self) -> None:
+        """Do nothing."""
+
 
 class Slotted:
     """Keeps something in a slot."""
@@ -55,7 +58,7 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
         lambda x: Box([Slotted({"deep": x})]),
         lambda x: lambda: x,
         lambda x: functools.partial(print, x),
-        lambda x: Box(x).__init__,
+        lambda x: Box(x).method,
         lambda x: (y for y in [x]),
     ],
     ids=["itself", "box", "slot", "list", "dict", "set", "deep", "closure", "partial", "method", "generator"],

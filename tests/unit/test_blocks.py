@@ -27,9 +27,10 @@ async def spawn(name: str = "left") -> asyncio.Task[None]:
 
 @pytest.mark.asyncio
 async def test_async_with() -> None:
+    tasks: list[asyncio.Task[None]] = []
     with pytest.raises(LeakGroup) as caught:
         async with no_leaks():
-            task = await spawn()
+            tasks.append(await spawn())
     (error,) = caught.value.exceptions
     assert isinstance(error, LeakError)
     assert error.finding is not None
@@ -37,7 +38,7 @@ async def test_async_with() -> None:
     assert error.finding.owner.kind == "block"
     assert str(caught.value).startswith("1 task outlived the block: 'left' [TL101]")
     assert "test_blocks.py" in str(error)
-    assert task.cancelled(), "what was told is removed"
+    assert tasks[0].cancelled(), "what was told is removed"
 
 
 @pytest.mark.asyncio
@@ -75,10 +76,10 @@ async def test_what_ends_by_itself_is_let_end() -> None:
 @pytest.mark.asyncio
 async def test_timers_and_threads() -> None:
     stop = threading.Event()
+    thread = threading.Thread(target=stop.wait, name="left")
     with pytest.raises(LeakGroup) as caught:
         async with no_leaks(grace=0):
             asyncio.get_running_loop().call_later(60, print)
-            thread = threading.Thread(target=stop.wait, name="left")
             thread.start()
     stop.set()
     thread.join()
@@ -142,7 +143,7 @@ async def test_decorator_is_safe_for_calls_at_once() -> None:
         await asyncio.sleep(seconds)
         return seconds
 
-    assert await asyncio.gather(tidy(0.02), tidy(0.01)) == [0.02, 0.01]
+    assert list(await asyncio.gather(tidy(0.02), tidy(0.01))) == [0.02, 0.01]
 
 
 @pytest.mark.asyncio
@@ -181,13 +182,14 @@ async def test_inner_tidy_outer_leaks() -> None:
 
 @pytest.mark.asyncio
 async def test_own_exception_stays() -> None:
+    tasks: list[asyncio.Task[None]] = []
     with pytest.raises(ValueError, match="own") as caught:
         async with no_leaks():
-            task = await spawn()
+            tasks.append(await spawn())
             raise ValueError("own")
     (note,) = caught.value.__notes__
     assert note.startswith("taskleak: 1 task outlived the block: 'left' [TL101]")
-    assert task.cancelled()
+    assert tasks[0].cancelled()
 
 
 @pytest.mark.asyncio
@@ -228,7 +230,7 @@ def test_warning_points_at_the_block() -> None:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         with no_leaks(mode="warn"):
-            asyncio.run(spawn())  # type: ignore[arg-type]
+            asyncio.run(spawn())
     assert [w.filename for w in caught if w.category is TaskleakWarning] == [__file__]
 
 
@@ -258,7 +260,7 @@ def test_errors(options: dict[str, Any], words: list[str]) -> None:
 
 def test_arguments_are_keywords() -> None:
     with pytest.raises(TypeError):
-        no_leaks("task")  # type: ignore[misc]
+        no_leaks("task")  # type: ignore[call-arg]
 
 
 def test_without_pytest_running() -> None:
