@@ -87,9 +87,8 @@ class Taskleak:
             raise TaskLeak(f"{text.headline(found)}\n\n{body}", pytrace=False)
 
 
-@pytest.fixture
-def taskleak(request: pytest.FixtureRequest) -> Taskleak:
-    """The watch over this test: check(), allow(), pending(), owned_by()."""
+def over(request: pytest.FixtureRequest) -> Taskleak:
+    """Return the watch over the test that asks for it."""
     config = request.config
     watch = config.stash[WATCH]
     scope = watch.running

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_taskleak.detectors.base import Detector
-from pytest_taskleak.model import Finding, Verdict
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pytest_taskleak.detectors.base import Detector
+    from pytest_taskleak.model import Finding, Verdict
 
 
 def pytest_taskleak_detectors(config: pytest.Config) -> Iterable[Detector] | None:

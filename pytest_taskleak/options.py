@@ -7,12 +7,11 @@ from typing import Any
 
 import pytest
 
-from pytest_taskleak.judge.policy import GRACE
-
 MODES = ("fail", "warn", "off")
 LIBRARY_LEVELS = ("fail", "warn", "ignore")
 LEVELS = ("fail", "warn", "note", "ignore")
 MARKER_ARGUMENTS = ("mode", "allow", "grace", "detect", "expect", "reason")
+MARKER_NAMES = ("taskleak", "no_taskleak")
 MARKERS = (
     (
         "taskleak(*, mode=None, allow=(), grace=None, detect=None, expect=(), reason=''): "
@@ -23,7 +22,7 @@ MARKERS = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Option:
     """One setting: its ini key, its flag, what it takes.
 
@@ -59,7 +58,7 @@ OPTIONS: tuple[Option, ...] = (
         name="taskleak_grace",
         flag="--taskleak-grace",
         type="float",
-        default=GRACE,
+        default=0.1,
         values="seconds, 0 or more",
         help="Seconds a test may spend on waiting for what is about to end; clean tests never wait",
     ),
@@ -121,3 +120,14 @@ def register(parser: pytest.Parser) -> None:
         default = list(option.default) if isinstance(option.default, tuple) else option.default
         parser.addini(option.name, f"{option.help} ({option.values})", type=option.type, default=default)
     parser.addini("verbosity_taskleak", "Verbosity of leak reports (an integer, or auto)", default="auto")
+
+
+def are_set(config: pytest.Config) -> bool:
+    """Tell whether anything was said on the command line or in the ini file."""
+    if config.getoption("--taskleak"):
+        return True
+    for option in OPTIONS:
+        default = list(option.default) if isinstance(option.default, tuple) else option.default
+        if config.getoption(str(option.flag)) is not None or config.getini(option.name) != default:
+            return True
+    return False

@@ -15,7 +15,15 @@ import pytest
 from pytest_taskleak.judge.allow import Rule, RuleError, parse, singular, suggestion
 from pytest_taskleak.judge.policy import Policy
 from pytest_taskleak.model import Level
-from pytest_taskleak.options import LEVELS, LIBRARY_LEVELS, MARKER_ARGUMENTS, MODES, OPTIONS, Option
+from pytest_taskleak.options import (
+    LEVELS,
+    LIBRARY_LEVELS,
+    MARKER_ARGUMENTS,
+    MARKER_NAMES,
+    MODES,
+    OPTIONS,
+    Option,
+)
 
 
 def is_off(environ: Any = os.environ) -> bool:
@@ -103,7 +111,7 @@ class Reader:
 
     def marked(self, node: pytest.Item | pytest.Collector, base: Policy) -> Policy | None:
         """Return the policy that the markers of a node make of `base`, `None` where it has none."""
-        marks = [m for m in node.iter_markers() if m.name in ("taskleak", "no_taskleak")]
+        marks = [m for m in node.iter_markers() if m.name in MARKER_NAMES]
         if not marks:
             return None
         policy = base

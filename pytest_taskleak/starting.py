@@ -1,42 +1,74 @@
-"""When does a session begin to be watched, and what is then registered with pytest?"""
+"""When does a session begin to be watched, and what is then registered with pytest?
+
+The engine is imported when something wants it: the mode, a marker or the fixture.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_taskleak import reading
-from pytest_taskleak.adapt import xdist
-from pytest_taskleak.adapt.code import claim
-from pytest_taskleak.detectors.base import Detector
-from pytest_taskleak.engine.canary import blind
-from pytest_taskleak.engine.closing import begin
-from pytest_taskleak.engine.patch import PATCHES
-from pytest_taskleak.engine.watch import Watch
-from pytest_taskleak.judge.policy import Policy
-from pytest_taskleak.report.terminal import Facts, Summary
+from pytest_taskleak.options import MARKER_NAMES
 from pytest_taskleak.state import POLICY, READER, WATCH
-from pytest_taskleak.telling import Telling
 
-MakeHooks = Callable[[Watch, Telling, pytest.Config], object]
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_taskleak.detectors.base import Detector
+    from pytest_taskleak.engine.watch import Watch
+    from pytest_taskleak.judge.policy import Policy
+    from pytest_taskleak.reading import Reader
+    from pytest_taskleak.report.terminal import Facts
 
 
-class Watcher:
-    """Starts the watch as soon as something wants it: the mode, a marker or the fixture."""
+class Starter:
+    """Starts the watch as soon as something wants it."""
 
-    def __init__(
-        self, config: pytest.Config, detectors: tuple[Detector, ...], policy: Policy, hooks: MakeHooks
-    ) -> None:
+    def __init__(self, config: pytest.Config) -> None:
         self.config = config
-        self.detectors = detectors
-        self.policy = policy
-        self.hooks = hooks
+
+    @cached_property
+    def detectors(self) -> tuple[Detector, ...]:
+        """The built-in detectors and those of other plugins."""
+        from pytest_taskleak.detectors import built_in
+
+        more = self.config.hook.pytest_taskleak_detectors(config=self.config)
+        found = [*built_in(), *(d for some in more for d in some or ())]
+        return tuple({d.kind: d for d in found}.values())
+
+    @cached_property
+    def reader(self) -> Reader:
+        """What reads settings, against the kinds and codes of the detectors."""
+        from pytest_taskleak.diagnostics import CODES
+        from pytest_taskleak.reading import Reader
+
+        codes = [*CODES, *(code for d in self.detectors for code in d.titles if code not in CODES)]
+        return Reader([d.kind for d in self.detectors], codes)
+
+    @cached_property
+    def policy(self) -> Policy:
+        """The settings of the session, checked."""
+        self.config.stash[READER] = self.reader
+        return self.reader.policy(self.config)
+
+    def begin(self) -> None:
+        """Check the settings, and watch unless they say not to."""
+        if self.policy.mode != "off":
+            self.start()
 
     def start(self) -> None:
         """Watch this session; on xdist's controller only tell what the workers found."""
+        from pytest_taskleak.adapt import xdist
+        from pytest_taskleak.engine.watch import Watch
+        from pytest_taskleak.reading import verbosity
+        from pytest_taskleak.report.terminal import Summary
+        from pytest_taskleak.telling import Telling
+        from pytest_taskleak.watching import Hooks
+
         config = self.config
-        telling = Telling(config, reading.verbosity(config))
+        telling = Telling(config, verbosity(config))
         rules = [str(rule) for rule in self.policy.rules] if self.policy.mode != "off" else []
         summary = Summary(
             config, header=self.header, rules=rules, facts=self.facts, verbosity=telling.verbosity
@@ -47,18 +79,27 @@ class Watcher:
             return
         watch = Watch(self.detectors, self.policy, root=str(config.rootpath), consult=telling.consult)
         config.stash[WATCH] = watch
+        self.wake(watch)
+        config.pluginmanager.register(Hooks(watch, telling, config), "taskleak-hooks")
+
+    def wake(self, watch: Watch) -> None:
+        """Start a watch, and prove with canaries that it sees."""
+        from pytest_taskleak.engine.canary import blind
+        from pytest_taskleak.engine.closing import begin
+
         begin(watch)
-        config.add_cleanup(watch.stop)
+        self.config.add_cleanup(watch.stop)
         missed = blind(watch)
         if missed:
             raise pytest.UsageError(
                 f"taskleak: TL902 a planted {missed[0]} was not seen, so a green run would mean nothing; "
                 f"what else patches it? (taskleak_detect = -{missed[0]} runs without)"
             )
-        config.pluginmanager.register(self.hooks(watch, telling, config), "taskleak-hooks")
 
     def header(self) -> list[str]:
         """Return what is watched, and what cannot be."""
+        from pytest_taskleak.engine.patch import PATCHES
+
         policy = self.policy
         if policy.mode == "off":
             return ["taskleak: watching only what asks for it by marker or fixture"]
@@ -74,14 +115,18 @@ class Watcher:
         return {"used": sorted(watch.used), "adopted": watch.claims.adopted}
 
     @pytest.hookimpl(trylast=True)
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        reader, wanted = self.config.stash[READER], False
-        for item in items:
-            policy = reader.marked(item, self.policy)
+    def pytest_collection_modifyitems(self, items: Sequence[pytest.Item]) -> None:
+        marked = [item for item in items if any(m.name in MARKER_NAMES for m in item.iter_markers())]
+        asking = any("taskleak" in getattr(item, "fixturenames", ()) for item in items)
+        for item in marked:
+            policy = self.reader.marked(item, self.policy)
             if policy is not None:
                 item.stash[POLICY] = policy
-                wanted |= policy.mode != "off"
-            wanted |= "taskleak" in getattr(item, "fixturenames", ())
-        claim({str(item.path) for item in items})
-        if wanted and not self.config.pluginmanager.has_plugin("taskleak-summary"):
+                asking |= policy.mode != "off"
+        running = self.config.pluginmanager.has_plugin("taskleak-summary")
+        if asking and not running and self.policy is not None:
             self.start()
+        if asking or running:
+            from pytest_taskleak.adapt.code import claim
+
+            claim({str(item.path) for item in items})

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_taskleak.engine.watch import Watch
-from pytest_taskleak.judge.policy import Policy
+if TYPE_CHECKING:
+    from pytest_taskleak.engine.watch import Watch
+    from pytest_taskleak.judge.policy import Policy
+    from pytest_taskleak.reading import Reader
 
-WATCH = pytest.StashKey[Watch]()
-READER = pytest.StashKey[Any]()
-POLICY = pytest.StashKey[Policy]()
+WATCH: pytest.StashKey[Watch] = pytest.StashKey()
+READER: pytest.StashKey[Reader] = pytest.StashKey()
+POLICY: pytest.StashKey[Policy] = pytest.StashKey()

@@ -20,17 +20,18 @@ DOOR = frozenset({
     "engine", "report", "options", "hooks", "adapt", "diagnostics", "blocks", "clock", "groups", "storm",
 })  # fmt: skip
 # The pytest side (ADR 3): what stands between the hooks and the engine.
-PYTEST_SIDE = frozenset({"phases", "reading", "starting", "state", "telling"})
+PYTEST_SIDE = frozenset({"phases", "reading", "starting", "state", "telling", "watching"})
 
 # A room may import itself and these.  `room.part` allows one file of a room only.
 MAY_IMPORT: dict[str, frozenset[str]] = {
     "__init__": BASE | DOOR | {"fixtures", "testing"},
-    "plugin": BASE | DOOR | PYTEST_SIDE | {"detectors", "fixtures", "judge"},
+    "plugin": BASE | {"fixtures", "hooks", "options", "starting"},
     "fixtures": BASE | DOOR | {"judge", "state"},
     "phases": BASE | {"engine", "adapt", "judge"},
     "reading": BASE | {"options", "judge"},
-    "starting": BASE | {"adapt", "detectors", "engine", "judge", "reading", "report", "state", "telling"},
-    "state": BASE | {"engine", "judge"},
+    "starting": BASE | DOOR | PYTEST_SIDE | {"detectors", "judge"},
+    "watching": BASE | {"adapt", "engine", "phases", "state", "telling"},
+    "state": BASE | {"engine", "judge", "reading"},
     "telling": BASE | {"adapt", "diagnostics", "report"},
     "blocks": BASE | {"engine", "detectors", "adapt", "diagnostics", "judge", "options", "report.text"},
     "options": BASE | {"diagnostics", "judge"},
@@ -53,7 +54,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
 
 # A foreign library, and the only places that may import it.
 PYTEST_ROOMS = (
-    "plugin", "options", "fixtures", "hooks", "diagnostics", "testing", "reading", "starting", "state", "telling",
+    "plugin", "options", "fixtures", "hooks", "diagnostics", "testing", "reading", "starting", "state", "telling", "watching",
     "report.terminal", "adapt.pytest_asyncio", "adapt.xdist",
 )  # fmt: skip
 CONFINED: dict[str, tuple[str, ...]] = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -146,8 +147,11 @@ async def test_decorator_is_safe_for_calls_at_once() -> None:
     assert list(await asyncio.gather(tidy(0.02), tidy(0.01))) == [0.02, 0.01]
 
 
+@pytest.mark.parametrize(
+    ("first", "second"), [(0.02, 0.01), (0.01, 0.02)], ids=["inner-first", "outer-first"]
+)
 @pytest.mark.asyncio
-async def test_decorator_tells_calls_at_once_apart() -> None:
+async def test_decorator_tells_calls_at_once_apart(first: float, second: float) -> None:
     @no_leaks()
     async def call(name: str, seconds: float, leak: bool) -> str:
         if leak:
@@ -155,7 +159,7 @@ async def test_decorator_tells_calls_at_once_apart() -> None:
         await asyncio.sleep(seconds)
         return name
 
-    results = await asyncio.gather(call("a", 0.02, True), call("b", 0.01, False), return_exceptions=True)
+    results = await asyncio.gather(call("a", first, True), call("b", second, False), return_exceptions=True)
     assert isinstance(results[0], LeakGroup)
     assert results[1] == "b"
 
@@ -168,6 +172,25 @@ async def test_nested() -> None:
             with pytest.raises(LeakGroup, match="'inner'"):
                 async with no_leaks():
                     await spawn("inner")
+
+
+@pytest.fixture
+def strict() -> Iterator[list[LeakGroup]]:
+    """Hold a whole test to leave nothing behind."""
+    seen: list[LeakGroup] = []
+    try:
+        with no_leaks(detect="thread"):
+            yield seen
+    except LeakGroup as group:
+        seen.append(group)
+    assert len(seen) == 1
+
+
+@pytest.mark.taskleak(detect="task")
+def test_block_around_a_test(strict: list[LeakGroup]) -> None:
+    timer = threading.Timer(3600, print)
+    timer.daemon = True
+    timer.start()
 
 
 @pytest.mark.asyncio

@@ -1,0 +1,109 @@
+"""What happens at each phase of a test and a fixture, while somebody watches?"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
+
+import pytest
+
+from pytest_taskleak.adapt import pytest_
+from pytest_taskleak.engine.watch import NOTHING, Watch
+from pytest_taskleak.phases import Phases
+from pytest_taskleak.state import POLICY, READER
+from pytest_taskleak.telling import Telling
+
+
+class Hooks:
+    """The phases of tests and fixtures, while somebody watches."""
+
+    def __init__(self, watch: Watch, telling: Telling, config: pytest.Config) -> None:
+        self.watch = watch
+        self.telling = telling
+        self.config = config
+        reader = config.stash[READER]
+        self.phases = Phases(watch, lambda node: reader.marked(node, watch.policy))
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, None, None]:
+        self.phases.open_test(item, item.stash.get(POLICY, None))
+        self.telling.item = item
+        yield
+        if self.phases.wide:
+            self.phases.used(item)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, None, None]:
+        try:
+            yield
+        except pytest.skip.Exception:
+            raise
+        except BaseException:
+            self.call_ended(item, failed=True)
+            raise
+        phases, test = self.phases, self.phases.test
+        failed = pytest_.own_failure(item)
+        if failed or phases.unmet or (test is not None and (test.births or test.findings)):
+            self.call_ended(item, failed=failed)
+
+    def call_ended(self, item: pytest.Item, *, failed: bool) -> None:
+        """Judge a test at the end of its call where that is possible; a failed one gets a note."""
+        self.phases.failed = failed
+        self.telling.failed_call(failed=failed)
+        verdict = self.phases.call_ended(item)
+        if verdict is not NOTHING:
+            self.telling.tell(item, "call", verdict, raising=not failed, broken=failed)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, None, None]:
+        try:
+            yield
+        except BaseException:
+            self.finish(item, failed=True)
+            raise
+        self.finish(item, failed=False)
+
+    def finish(self, item: pytest.Item, *, failed: bool) -> None:
+        """End a test: tell what it left, and what fixtures left that ended with it."""
+        phases = self.phases
+        verdict = phases.close_test()
+        if verdict is not NOTHING:
+            broken = failed or phases.failed
+            self.telling.tell(item, "teardown", verdict, raising=not failed, broken=broken)
+        watch = self.watch
+        if watch.late or watch.faults or watch.survivors or self.telling.tainted:
+            self.telling.late(watch)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_fixture_setup(self, fixturedef: Any, request: Any) -> Generator[None, Any, Any]:
+        if pytest_.is_harness(fixturedef):
+            return (yield)
+        opened = self.phases.open_fixture(fixturedef, request)
+        try:
+            return (yield)
+        finally:
+            self.phases.opened(fixturedef, *opened)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_fixture_post_finalizer(self, fixturedef: Any) -> None:
+        phases = self.phases
+        phases.end_fixture(fixturedef)
+        for scope in phases.due() if phases.ended else ():
+            self.judge_fixture(scope)
+
+    def judge_fixture(self, scope: Any) -> None:
+        """Judge an ended fixture, and the test with the last function-scoped one of the user."""
+        phases = self.phases
+        verdict = self.watch.close(scope)
+        if phases.test is not None and scope.user and not phases.teardowns:
+            phases.found += self.watch.close(phases.test, final=False)
+        if verdict and phases.test is not None and scope.nodeid == phases.test.nodeid:
+            phases.found += verdict
+        elif verdict:
+            self.telling.deliver(scope.nodeid or phases.last, verdict)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self) -> None:
+        for scope in self.phases.ended:
+            self.judge_fixture(scope)
+        self.telling.last(self.watch)
