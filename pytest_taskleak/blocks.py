@@ -56,6 +56,10 @@ class no_leaks:  # noqa: N801 -- read as a verb: with no_leaks(): ...
         ):
             raise ValueError(f"no_leaks: grace must be seconds, 0 or more - got {grace!r}")
         kinds = [d.kind for d in built_in()]
+        given: object = allow
+        if not isinstance(given, str | list | tuple | set | frozenset):
+            # A ValueError, as for every other bad argument.
+            raise ValueError(f"no_leaks: allow must be a rule or several - got {given!r}")  # noqa: TRY004
         rules = [allow] if isinstance(allow, str) else list(allow)
         self.policy = Policy(
             mode=mode,
@@ -111,17 +115,24 @@ class no_leaks:  # noqa: N801 -- read as a verb: with no_leaks(): ...
 
             @functools.wraps(function)
             async def held(*args: Any, **options: Any) -> Any:
-                async with self:
+                async with self._again():
                     return await function(*args, **options)
 
         else:
 
             @functools.wraps(function)
             def held(*args: Any, **options: Any) -> Any:
-                with self:
+                with self._again():
                     return function(*args, **options)
 
         return held  # type: ignore[return-value]
+
+    def _again(self) -> no_leaks:
+        """Return a block of the same settings, for one call."""
+        block = object.__new__(type(self))
+        block.policy = self.policy
+        block._entered = []
+        return block
 
     def _tell(self, verdict: Verdict, error: BaseException | None) -> None:
         if not verdict.findings:
@@ -144,6 +155,10 @@ def checked(detect: Iterable[str] | None, kinds: Sequence[str]) -> Iterable[str]
     """Return the kinds that are meant, or say what is allowed."""
     if detect is None:
         return kinds
+    given: object = detect
+    if not isinstance(given, str | list | tuple | set | frozenset):
+        message = f"no_leaks: detect must name kinds of {', '.join(kinds)} - got {given!r}"
+        raise ValueError(message)  # noqa: TRY004 -- as for every other bad argument
     words = [detect] if isinstance(detect, str) else list(detect)
     for word in words:
         if singular(word, kinds) not in kinds:

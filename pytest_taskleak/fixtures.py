@@ -90,8 +90,11 @@ class Taskleak:
 def over(request: pytest.FixtureRequest) -> Taskleak:
     """Return the watch over the test that asks for it."""
     config = request.config
-    watch = config.stash[WATCH]
-    scope = watch.running
-    if scope is None:
-        raise pytest.UsageError("taskleak: the fixture taskleak is for tests; no test is running")
+    watch = config.stash.get(WATCH, None)
+    scope = watch.running if watch is not None else None
+    if watch is None or scope is None:
+        raise pytest.UsageError(
+            "taskleak: nobody watches this test; name the fixture taskleak among the test's arguments, "
+            "or run with --taskleak"
+        )
     return Taskleak(watch, scope, config.stash[READER])

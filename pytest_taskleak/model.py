@@ -135,6 +135,11 @@ class Finding:
             return next(f for f in self.birth.frames if f.role == "project")
         return next(iter(self.birth.frames or self.birth.project), None)
 
+    @property
+    def headline(self) -> str:
+        """One line that stands alone."""
+        return f"{self.code} {self.kind} {self.resource.name!r} left by {self.owner}"
+
     def to_json(self) -> dict[str, Any]:
         """Return builtins only; `from_json` takes them back."""
         data: dict[str, Any] = {
@@ -146,6 +151,7 @@ class Finding:
             "state": self.resource.state,
             "waits_for": self.resource.waits_for,
             "fingerprint": self.fingerprint,
+            "headline": self.headline,
         }
         data["owner"] = asdict(self.owner)
         data["born"] = [asdict(f) for f in self.birth.frames]

@@ -128,6 +128,10 @@ def are_set(config: pytest.Config) -> bool:
         return True
     for option in OPTIONS:
         default = list(option.default) if isinstance(option.default, tuple) else option.default
-        if config.getoption(str(option.flag)) is not None or config.getini(option.name) != default:
+        try:
+            same = config.getini(option.name) == default
+        except (TypeError, ValueError):
+            return True  # something is said that cannot be read; the reader says what
+        if config.getoption(str(option.flag)) is not None or not same:
             return True
     return False

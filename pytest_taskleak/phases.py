@@ -13,10 +13,10 @@ from dataclasses import replace
 from typing import Any
 
 from pytest_taskleak.adapt import pytest_
-from pytest_taskleak.engine import owner
 from pytest_taskleak.engine.owner import Scope
 from pytest_taskleak.engine.patch import PATCHES
-from pytest_taskleak.engine.watch import NOTHING, Watch
+from pytest_taskleak.engine.verdicts import NOTHING
+from pytest_taskleak.engine.watch import Watch
 from pytest_taskleak.judge.policy import Policy
 from pytest_taskleak.model import Verdict
 
@@ -59,6 +59,8 @@ class Phases:
         self.failed = False
         if policy is not None or self.unmet:
             self.unmet = expectations(policy)
+        if policy is not None and policy.mode != "off":
+            watch.ruled |= {str(rule) for rule in policy.rules}
         self.last = nodeid
         watch.budget.left = (policy or watch.policy).grace
         watch.enter(self.test)
@@ -106,7 +108,7 @@ class Phases:
     def open_fixture(self, fixturedef: Any, request: Any) -> tuple[Scope, Scope, int]:
         """Let a fixture answer for what its setup makes; return what `opened` needs."""
         watch = self.watch
-        outer = owner.phases[watch.slot]
+        outer = watch.phase
         test = self.test
         width = fixturedef.scope
         wide = width != "function"
@@ -140,7 +142,7 @@ class Phases:
 
     def begin_teardown(self, scope: Scope) -> None:
         """Let a fixture answer for what its teardown makes."""
-        self.closing.append(owner.phases[self.watch.slot])
+        self.closing.append(self.watch.phase)
         self.watch.enter(scope)
 
     def end_fixture(self, fixturedef: Any) -> None:

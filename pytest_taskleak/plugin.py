@@ -32,8 +32,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("markers", marker)
     starter = Starter(config)
     config.pluginmanager.register(starter, "taskleak-starter")
-    if options.are_set(config):
-        starter.begin()
+    starter.begin()
 
 
 @pytest.fixture

@@ -47,6 +47,7 @@ class Reader:
         Raises:
             pytest.UsageError: a value is not allowed; the message names it, its place and the others.
         """
+        one_of(ini(config, OPTIONS[0]), MODES, "mode", f"ini {OPTIONS[0].name}")
         mode, where = value_of(config, OPTIONS[0])
         if config.getoption("--taskleak") and where != "--taskleak-mode":
             mode, where = ("warn" if mode == "warn" else "fail"), "--taskleak"
@@ -62,7 +63,9 @@ class Reader:
             ),
             library=one_of(library, LIBRARY_LEVELS, "library", library_at),
             severity=dict(
-                self.severity(text, where) for option, where in places(config, OPTIONS[5]) for text in option
+                self.severity(text, where)
+                for option, where in reversed(places(config, OPTIONS[5]))
+                for text in option
             ),
         )
 
@@ -78,6 +81,8 @@ class Reader:
 
     def detect(self, value: Any, where: str) -> frozenset[str]:
         """Return the kinds to watch; `+kind` and `-kind` edit the default."""
+        if value is not None and not isinstance(value, str | list | tuple | set | frozenset):
+            raise usage("detect", f"kinds of {', '.join(self.kinds)}", value, where)
         words = [value] if isinstance(value, str) else list(value or ())
         words = [w for word in words for w in str(word).replace(",", " ").split()]
         plain = {self.kind(w, where) for w in words if w[0] not in "+-"}
@@ -111,12 +116,12 @@ class Reader:
 
     def marked(self, node: pytest.Item | pytest.Collector, base: Policy) -> Policy | None:
         """Return the policy that the markers of a node make of `base`, `None` where it has none."""
-        marks = [m for m in node.iter_markers() if m.name in MARKER_NAMES]
+        marks = [(n, m) for n, m in node.iter_markers_with_node() if m.name in MARKER_NAMES]
         if not marks:
             return None
         policy = base
-        for mark in reversed(marks):  # the nearest last, so that it wins
-            policy = self.apply(mark, policy, f"marker on {node.nodeid}", on=not is_off())
+        for bearer, mark in reversed(marks):  # the nearest last, so that it wins
+            policy = self.apply(mark, policy, f"marker on {bearer.nodeid}", on=not is_off())
         return policy
 
     def apply(self, mark: pytest.Mark, policy: Policy, where: str, *, on: bool) -> Policy:
@@ -137,9 +142,11 @@ class Reader:
         if mark.name == "no_taskleak":
             return replace(policy, mode="off")
         given = mark.kwargs
-        reason = str(given.get("reason") or "")
+        reason = given.get("reason") or ""
+        if not isinstance(reason, str):
+            raise usage("reason", "a string", reason, where)
         changes: dict[str, Any] = {}
-        if "mode" in given:
+        if given.get("mode") is not None:
             changes["mode"] = one_of(given["mode"], MODES, "mode", where)
         elif not given and policy.mode == "off":
             changes["mode"] = "fail"
@@ -164,7 +171,7 @@ def texts(value: Any) -> list[Any]:
 def places(config: pytest.Config, option: Option) -> list[tuple[list[str], str]]:
     """Return (texts, origin) of an option that adds up, the command line first."""
     flag = config.getoption(str(option.flag)) or []
-    return [(list(flag), str(option.flag)), (list(config.getini(option.name)), f"ini {option.name}")]
+    return [(list(flag), str(option.flag)), (list(ini(config, option)), f"ini {option.name}")]
 
 
 def value_of(config: pytest.Config, option: Option) -> tuple[Any, str]:
@@ -172,7 +179,18 @@ def value_of(config: pytest.Config, option: Option) -> tuple[Any, str]:
     value = config.getoption(str(option.flag))
     if value is not None:
         return value, str(option.flag)
-    return config.getini(option.name), f"ini {option.name}"
+    return ini(config, option), f"ini {option.name}"
+
+
+def ini(config: pytest.Config, option: Option) -> Any:
+    """Return an ini value, or say where the one is that pytest itself cannot read."""
+    try:
+        return config.getini(option.name)
+    except (TypeError, ValueError) as error:
+        name = option.name.removeprefix("taskleak_")
+        raise pytest.UsageError(
+            f"taskleak: {name!r} must be {option.values} - {error} (ini {option.name})"
+        ) from None
 
 
 def one_of(value: Any, allowed: Sequence[str], what: str, where: str) -> Any:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_taskleak.options import MARKER_NAMES
+from pytest_taskleak.options import MARKER_NAMES, are_set
 from pytest_taskleak.state import POLICY, READER, WATCH
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ class Starter:
 
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
+        self.refused: dict[pytest.Item, str] = {}
 
     @cached_property
     def detectors(self) -> tuple[Detector, ...]:
@@ -55,8 +56,12 @@ class Starter:
 
     def begin(self) -> None:
         """Check the settings, and watch unless they say not to."""
-        if self.policy.mode != "off":
+        from pytest_taskleak.adapt import xdist
+
+        if are_set(self.config) and self.policy.mode != "off":
             self.start()
+        elif xdist.is_controller(self.config):
+            self.config.pluginmanager.register(Listener(self), "taskleak-listener")
 
     def start(self) -> None:
         """Watch this session; on xdist's controller only tell what the workers found."""
@@ -64,7 +69,7 @@ class Starter:
         from pytest_taskleak.engine.watch import Watch
         from pytest_taskleak.reading import verbosity
         from pytest_taskleak.report.terminal import Summary
-        from pytest_taskleak.telling import Telling
+        from pytest_taskleak.telling import Relay, Telling
         from pytest_taskleak.watching import Hooks
 
         config = self.config
@@ -76,6 +81,7 @@ class Starter:
         config.pluginmanager.register(summary, "taskleak-summary")
         if xdist.is_controller(config):
             telling.begin()
+            config.pluginmanager.register(Relay(telling.section), "taskleak-relay")
             return
         watch = Watch(self.detectors, self.policy, root=str(config.rootpath), consult=telling.consult)
         config.stash[WATCH] = watch
@@ -96,6 +102,20 @@ class Starter:
                 f"what else patches it? (taskleak_detect = -{missed[0]} runs without)"
             )
 
+    def marked(self, item: pytest.Item) -> Policy | None:
+        """Return the policy of an item's markers, checked."""
+        base = self.policy
+        try:
+            return self.reader.marked(item, base)
+        except pytest.UsageError as error:
+            if not hasattr(self.config, "workerinput"):
+                raise
+            # A worker that ends while collecting is told as a fault of xdist: let the item say it.
+            if not self.refused:
+                self.config.pluginmanager.register(Refusal(self.refused), "taskleak-refusal")
+            self.refused[item] = str(error)
+            return None
+
     def header(self) -> list[str]:
         """Return what is watched, and what cannot be."""
         from pytest_taskleak.engine.patch import PATCHES
@@ -112,14 +132,18 @@ class Starter:
         watch = self.config.stash.get(WATCH, None)
         if watch is None:
             return None
-        return {"used": sorted(watch.used), "adopted": watch.claims.adopted}
+        return {
+            "used": sorted(watch.used),
+            "ruled": sorted(watch.ruled),
+            "adopted": watch.claims.adopted,
+        }
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: Sequence[pytest.Item]) -> None:
         marked = [item for item in items if any(m.name in MARKER_NAMES for m in item.iter_markers())]
         asking = any("taskleak" in getattr(item, "fixturenames", ()) for item in items)
         for item in marked:
-            policy = self.reader.marked(item, self.policy)
+            policy = self.marked(item)
             if policy is not None:
                 item.stash[POLICY] = policy
                 asking |= policy.mode != "off"
@@ -130,3 +154,29 @@ class Starter:
             from pytest_taskleak.adapt.code import claim
 
             claim({str(item.path) for item in items})
+
+
+class Refusal:
+    """Fails the items of a worker whose markers cannot be read."""
+
+    def __init__(self, refused: dict[pytest.Item, str]) -> None:
+        self.refused = refused
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        if item in self.refused:
+            raise pytest.UsageError(self.refused[item])
+
+
+class Listener:
+    """Lives on xdist's controller while nothing is asked for: a worker may have a marker that asks."""
+
+    def __init__(self, starter: Starter) -> None:
+        self.starter = starter
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        manager = self.starter.config.pluginmanager
+        if hasattr(report, "taskleak") and not manager.has_plugin("taskleak-summary"):
+            self.starter.start()
+            manager.unregister(self)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
+from traceback import format_exc
 from typing import Any, Literal
 
 import pytest
@@ -27,11 +28,16 @@ class Telling:
         self.item: pytest.Item | None = None
         self.pending: list[tuple[str, str, Verdict, bool]] = []
         self.tainted: list[str] = []
+        self.faults: list[str] = []
         self.failure: pytest.TestReport | None = None
 
     def consult(self, leak: Finding) -> str | None:
         """Ask conftest files and other plugins whether they allow a leak."""
-        reason = self.config.hook.pytest_taskleak_allow(leak=leak, item=self.item)
+        try:
+            reason = self.config.hook.pytest_taskleak_allow(leak=leak, item=self.item)
+        except Exception:  # noqa: BLE001 -- a broken hook of the user must not allow anything
+            self.faults.append(f"hook pytest_taskleak_allow raised, so nothing is allowed:\n{format_exc()}")
+            return None
         return f"hook pytest_taskleak_allow ({reason})" if reason else None
 
     def tell(
@@ -50,7 +56,7 @@ class Telling:
         self.begin()
         if broken:
             verdict = demote(verdict)
-        self.config.hook.pytest_taskleak_leaks(item=item, verdict=verdict)
+        self.observed(item, verdict)
         raising = raising and bool(verdict.level("fail") or verdict.unmet)
         self.pending.append((item.nodeid, when, verdict, raising))
         warned = verdict.level("warn")
@@ -64,6 +70,13 @@ class Telling:
         """Be there when the report of a failed test is made: notes go below its own failure."""
         if failed:
             self.begin()
+
+    def observed(self, item: pytest.Item | None, verdict: Verdict) -> None:
+        """Show a verdict to conftest files and other plugins."""
+        try:
+            self.config.hook.pytest_taskleak_leaks(item=item, verdict=verdict)
+        except Exception:  # noqa: BLE001 -- an observer that raises is not the test's failure
+            self.faults.append(f"hook pytest_taskleak_leaks raised:\n{format_exc()}")
 
     def begin(self) -> None:
         """Register the hooks below, which a clean run does not pay for."""
@@ -94,8 +107,10 @@ class Telling:
             verdict = watch.close(scope)
             if verdict:
                 self.deliver(scope.nodeid, verdict)
-        while watch.faults:
-            fault = TaskleakWarning(watch.faults.pop(0))
+        faults, self.faults = self.faults + watch.faults, []
+        watch.faults.clear()
+        for text_of in faults:
+            fault = TaskleakWarning(text_of)
             self.config.issue_config_time_warning(fault, stacklevel=2)
         self.tainted = watch.tainted() if watch.survivors else []
 
@@ -103,7 +118,7 @@ class Telling:
         """Send one more report for a test that is over: it made what was found only now."""
         failing = verdict.level("fail")
         self.begin()
-        self.config.hook.pytest_taskleak_leaks(item=None, verdict=verdict)
+        self.observed(None, verdict)
         if not any(nodeid == item.nodeid for item in self.items()):
             nodeid = self.item.nodeid if self.item is not None else nodeid
         report = pytest.TestReport(
@@ -148,6 +163,25 @@ class Telling:
         if not getattr(report, "failed", False) or not (getattr(report, KEY, None) or {}).get("leaked"):
             return None
         return ("failed" if report.when == "call" else "error", "L", "LEAKED")
+
+
+class Relay:
+    """Lives on xdist's controller: what a failed test left is seen after its report was sent."""
+
+    def __init__(self, section: Callable[[Verdict], str]) -> None:
+        self.section = section
+        self.failures: dict[str, Any] = {}
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        if report.when == "call" and report.failed:
+            self.failures[report.nodeid] = report
+        elif report.when == "teardown":
+            failure = self.failures.pop(report.nodeid, None)
+            told = getattr(report, KEY, None)
+            if failure is not None and told is not None and report.passed:
+                findings = tuple(Finding.from_json(f) for f in told["findings"])
+                failure.sections.append((KEY, self.section(Verdict(findings=findings))))
 
 
 def demote(verdict: Verdict) -> Verdict:

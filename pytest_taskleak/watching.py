@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from pytest_taskleak.adapt import pytest_
-from pytest_taskleak.engine.watch import NOTHING, Watch
+from pytest_taskleak.engine.verdicts import NOTHING
+from pytest_taskleak.engine.watch import Watch
 from pytest_taskleak.phases import Phases
 from pytest_taskleak.state import POLICY, READER
 from pytest_taskleak.telling import Telling
@@ -71,7 +72,7 @@ class Hooks:
             broken = failed or phases.failed
             self.telling.tell(item, "teardown", verdict, raising=not failed, broken=broken)
         watch = self.watch
-        if watch.late or watch.faults or watch.survivors or self.telling.tainted:
+        if watch.late or watch.faults or self.telling.faults or watch.survivors or self.telling.tainted:
             self.telling.late(watch)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)

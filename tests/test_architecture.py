@@ -15,7 +15,7 @@ import pytest
 PACKAGE = "pytest_taskleak"
 HOUSE = Path(__file__).resolve().parent.parent / PACKAGE
 
-BASE = frozenset({"model", "timing"})
+BASE = frozenset({"model", "safely", "timing"})
 DOOR = frozenset({
     "engine", "report", "options", "hooks", "adapt", "diagnostics", "blocks", "clock", "groups", "storm",
 })  # fmt: skip
@@ -40,6 +40,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "testing": BASE | {"engine", "detectors", "adapt", "diagnostics", "storm", "groups"},
     "model": frozenset(),
     "timing": frozenset(),
+    "safely": frozenset(),
     "engine": BASE | {"detectors.base", "judge", "explain", "adapt"},
     "detectors": BASE | {"adapt"},
     "judge": BASE,
@@ -68,7 +69,7 @@ CONFINED: dict[str, tuple[str, ...]] = {
         ("adapt", "loops", "storm"),
     ),
 }
-PURE = ("model", "timing")
+PURE = ("model", "safely", "timing")
 LINES = {"plugin": 200}
 MOST_LINES = 300
 MOST_FUNCTION_LINES = 60

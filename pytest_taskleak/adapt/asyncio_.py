@@ -5,13 +5,14 @@ Every private name stands here once, is read with a fallback, and is checked by 
 
 import asyncio
 import gc
-import inspect
 import sys
 from asyncio import events, futures, tasks, timeouts
 from collections.abc import Callable, Generator, Iterator
 from contextvars import Context
 from types import MethodType
 from typing import Any
+
+from pytest_taskleak.safely import attribute, is_a
 
 Loop = asyncio.AbstractEventLoop
 Task = asyncio.Task[Any]
@@ -52,13 +53,13 @@ def _number(task: Task) -> tuple[int, str]:
 def context_of(thing: Any) -> Context | None:
     """Return the context that a task or a handle runs in."""
     context = getattr(thing, "_context", None)
-    if isinstance(context, Context):
+    if is_a(context, Context):
         return context
     if hasattr(thing, "get_context"):
         found = thing.get_context()
-        return found if isinstance(found, Context) else None
+        return found if is_a(found, Context) else None
     # 3.11's C Task and uvloop's handles have no way to ask.
-    return next((x for x in gc.get_referents(thing) if isinstance(x, Context)), None)
+    return next((x for x in gc.get_referents(thing) if is_a(x, Context)), None)
 
 
 def waiter_of(task: Task) -> Any:
@@ -126,8 +127,7 @@ def handle_parts(handle: asyncio.Handle) -> tuple[Any, tuple[Any, ...]]:
         return handle._callback, tuple(handle._args or ())  # noqa: SLF001
     referents = gc.get_referents(handle)
     args = next((x for x in referents if type(x) is tuple), ())
-    callback = next((x for x in referents if callable(x) and not isinstance(x, type | Loop)), None)
-    return callback, args
+    return (referents[0] if referents else None), args  # uvloop visits the callback first
 
 
 def loop_of_handle(handle: asyncio.Handle) -> Loop | None:
@@ -135,7 +135,7 @@ def loop_of_handle(handle: asyncio.Handle) -> Loop | None:
     loop = getattr(handle, "_loop", None)
     if loop is not None:
         return loop  # type: ignore[no-any-return]
-    return next((x for x in gc.get_referents(handle) if isinstance(x, Loop)), None)
+    return next((x for x in gc.get_referents(handle) if is_a(x, Loop)), None)
 
 
 def belongs_to_task(callback: Any) -> bool:
@@ -144,36 +144,22 @@ def belongs_to_task(callback: Any) -> bool:
         return True
     if callback is getattr(tasks, "_release_waiter", object()):
         return True
-    if not isinstance(callback, MethodType):
+    if not is_a(callback, MethodType):
         return False
     owner = callback.__self__
-    if isinstance(owner, timeouts.Timeout):
+    if is_a(owner, timeouts.Timeout):
         return True
     anyio = sys.modules.get("anyio._backends._asyncio")
-    return anyio is not None and isinstance(owner, getattr(anyio, "CancelScope", ()))
-
-
-def attribute(thing: Any, name: str) -> Any:
-    """Read an attribute without running any code of the user."""
-    try:
-        found = inspect.getattr_static(thing, name)
-    except AttributeError:
-        return None
-    if inspect.ismemberdescriptor(found) or inspect.isgetsetdescriptor(found):
-        try:
-            return found.__get__(thing, type(thing))
-        except AttributeError:
-            return None
-    return None if isinstance(found, property) else found
+    return anyio is not None and is_a(owner, getattr(anyio, "CancelScope", ()))
 
 
 def open_transport(thing: Any) -> bool:
     """Tell whether a protocol's transport is still open."""
-    if not isinstance(thing, asyncio.BaseProtocol):
+    if not is_a(thing, asyncio.BaseProtocol):
         return False
     for name in ("transport", "_transport"):
         transport = attribute(thing, name)
-        if isinstance(transport, asyncio.BaseTransport):
+        if is_a(transport, asyncio.BaseTransport):
             return not transport.is_closing()
     return False
 

@@ -18,6 +18,7 @@ from pytest_taskleak.adapt import asyncio_
 from pytest_taskleak.adapt.asyncio_ import Task
 from pytest_taskleak.adapt.code import ASYNCIO, LIBRARY, USER, kind_of, module_of
 from pytest_taskleak.model import Frame, Role
+from pytest_taskleak.safely import is_a
 
 MOST_LINKS = 60
 MOST_TASKS = 5
@@ -41,16 +42,16 @@ def links(awaitable: Any) -> Iterator[FrameType]:
     """Yield the frames of an await chain, the outermost first."""
     for _ in range(MOST_LINKS):
         for kind, frame_name, next_name in LINKS:
-            if isinstance(awaitable, kind):
+            if is_a(awaitable, kind):
                 frame = getattr(awaitable, frame_name)
                 if frame is not None:
                     yield frame
                 awaitable = getattr(awaitable, next_name)
                 break
         else:
-            if awaitable is None or isinstance(awaitable, FUTURES):
+            if awaitable is None or is_a(awaitable, FUTURES):
                 return
-            inner = [x for x in gc.get_referents(awaitable) if isinstance(x, tuple(k for k, *_ in LINKS))]
+            inner = [x for x in gc.get_referents(awaitable) if is_a(x, tuple(k for k, *_ in LINKS))]
             if not inner:
                 return
             awaitable = inner[0]
@@ -65,10 +66,10 @@ def coroutine_name(task: Task) -> tuple[str, str]:
     """Return (module, qualified name) of the coroutine that a task runs."""
     coro: Any = task.get_coro()
     for kind, code_name in CODES:
-        if isinstance(coro, kind):
+        if is_a(coro, kind):
             code = getattr(coro, code_name)
             return module_of(code), code.co_qualname
-    inner = next((x for x in gc.get_referents(coro) if isinstance(x, AsyncGeneratorType)), None)
+    inner = next((x for x in gc.get_referents(coro) if is_a(x, AsyncGeneratorType)), None)
     if inner is not None:
         return module_of(inner.ag_code), inner.ag_code.co_qualname
     return str(type(coro).__module__), str(getattr(coro, "__qualname__", type(coro).__qualname__))
@@ -77,7 +78,7 @@ def coroutine_name(task: Task) -> tuple[str, str]:
 def self_of(task: Task) -> Iterable[Any]:
     """Return the object whose method the task runs, if its coroutine is a method."""
     coro: Any = task.get_coro()
-    if not isinstance(coro, CoroutineType) or coro.cr_frame is None:
+    if not is_a(coro, CoroutineType) or coro.cr_frame is None:
         return ()
     code = coro.cr_code
     if not code.co_argcount:
@@ -108,32 +109,32 @@ def seconds_left(task: Task) -> float:
 def awaited(task: Task) -> Iterator[Any]:
     """Yield the tasks and executor futures that a task waits for."""
     waiter = asyncio_.waiter_of(task)
-    if isinstance(waiter, asyncio.Task):
+    if is_a(waiter, asyncio.Task):
         yield waiter
     elif waiter is not None:
         yield from behind(waiter)
     frames = frames_of(task)
     for name in ("fs", "fut", "self"):
         value = frames[-1].f_locals.get(name) if frames and in_asyncio(frames[-1].f_code) else None
-        if isinstance(value, set | list | tuple):
-            yield from (x for x in value if isinstance(x, FUTURES))
-        elif isinstance(value, asyncio.Task):
+        if is_a(value, set | list | tuple):
+            yield from (x for x in value if is_a(x, FUTURES))
+        elif is_a(value, asyncio.Task):
             yield value
-        elif isinstance(value, asyncio.TaskGroup):
+        elif is_a(value, asyncio.TaskGroup):
             yield from list(getattr(value, "_tasks", ()))
 
 
 def behind(future: Any) -> Iterator[Any]:
     """Yield what completes a future: a gather's children, a shield's inner, an executor's work."""
     children = getattr(future, "_children", None)
-    if isinstance(children, list):
+    if is_a(children, list):
         yield from (c for c in children if not c.done())
     for callback, *_ in getattr(future, "_callbacks", None) or ():
         code = getattr(callback, "__code__", None)
         if code is None or not in_asyncio(code):
             continue
         for name, cell in zip(code.co_freevars, callback.__closure__ or (), strict=False):
-            if name in ("inner", "source") and isinstance(cell.cell_contents, FUTURES):
+            if name in ("inner", "source") and is_a(cell.cell_contents, FUTURES):
                 yield cell.cell_contents
 
 
@@ -149,7 +150,7 @@ def chain(task: Task) -> tuple[tuple[Frame, ...], str]:
         frames = frames_of(task)
         found += [frame_at(f.f_code, f.f_lineno) for f in frames]
         waiter = asyncio_.waiter_of(task)
-        inner = [t for t in awaited(task) if isinstance(t, asyncio.Task) and not t.done()]
+        inner = [t for t in awaited(task) if is_a(t, asyncio.Task) and not t.done()]
         if len(inner) != 1 or inner[0] is task:
             return tuple(found), primitive(task, frames, waiter)
         task = inner[0]
@@ -161,10 +162,10 @@ def primitive(task: Task, frames: list[FrameType], waiter: Any) -> str:
     if waiter is None:
         return "nothing: it is ready to run" if _begun(task) else "nothing: it never started"
     children = getattr(waiter, "_children", None)
-    if isinstance(children, list):
+    if is_a(children, list):
         pending = sum(not c.done() for c in children)
         return f"asyncio.gather() of {len(children)}, {pending} pending"
-    work = next((x for x in behind(waiter) if isinstance(x, concurrent.futures.Future)), None)
+    work = next((x for x in behind(waiter) if is_a(x, concurrent.futures.Future)), None)
     if work is not None:
         return "a thread of an executor"
     leaf = frames[-1] if frames else None
@@ -177,4 +178,4 @@ def primitive(task: Task, frames: list[FrameType], waiter: Any) -> str:
 
 def _begun(task: Task) -> bool:
     coro: Any = task.get_coro()
-    return not isinstance(coro, CoroutineType) or inspect.getcoroutinestate(coro) != inspect.CORO_CREATED
+    return not is_a(coro, CoroutineType) or inspect.getcoroutinestate(coro) != inspect.CORO_CREATED

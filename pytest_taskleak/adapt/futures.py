@@ -14,6 +14,7 @@ from types import BuiltinFunctionType, FrameType, FunctionType, MethodType
 from typing import Any
 
 from pytest_taskleak.adapt.code import PACKAGE, SKIP, kind_of
+from pytest_taskleak.safely import is_a
 
 BOOTSTRAP = ("Thread._bootstrap", "Thread._bootstrap_inner", "Thread.run", "_worker", "_WorkItem.run")
 
@@ -35,7 +36,7 @@ def pool_of(thread: threading.Thread) -> Any:
         return (args[0]() if args else None) or True
     process = sys.modules.get("concurrent.futures.process")
     manager = getattr(process, "_ExecutorManagerThread", None)
-    if manager is not None and isinstance(thread, manager):
+    if manager is not None and is_a(thread, manager):
         return thread.executor_reference() or True
     return None
 
@@ -75,8 +76,8 @@ def queued_work(executor: Executor) -> Iterator[Any]:
     queue = getattr(executor, "_work_queue", None)
     level = [queue] if queue is not None else []
     for _ in range(3):  # the queue, its list or deque, the items
-        level = [x for thing in level for x in gc.get_referents(thing) if not isinstance(x, type)]
-        yield from (x for x in level if WORK_ITEM is not None and isinstance(x, WORK_ITEM))
+        level = [x for thing in level for x in gc.get_referents(thing) if not is_a(x, type)]
+        yield from (x for x in level if WORK_ITEM is not None and is_a(x, WORK_ITEM))
 
 
 def futures_of(executor: Executor) -> Iterator[Any]:
@@ -91,13 +92,13 @@ def work_of(future: Any) -> tuple[int | None, Any]:
     for ident, item in running_work():
         if getattr(item, "future", None) is future:
             task = getattr(item, "task", None)  # 3.14: (function, arguments, keywords)
-            return ident, getattr(item, "fn", None) or (task[0] if isinstance(task, tuple) else None)
+            return ident, getattr(item, "fn", None) or (task[0] if is_a(task, tuple) else None)
     return None, None
 
 
 def target_of(thread: threading.Thread) -> Any:
     """Return what a thread runs: its target, its function (timers) or its own `run`."""
-    if isinstance(thread, threading.Timer):
+    if is_a(thread, threading.Timer):
         return thread.function
     target = getattr(thread, "_target", None)
     return target if target is not None else type(thread).run
@@ -128,21 +129,21 @@ def blocked_in(ident: int | None) -> str:
 
 def describe(function: Any) -> tuple[str, str]:
     """Return (module, qualified name) of a callable without running its code."""
-    while isinstance(function, functools.partial):
+    while is_a(function, functools.partial):
         function = function.func
-    if isinstance(function, MethodType):
+    if is_a(function, MethodType):
         function = function.__func__
     compiled = type(function).__module__.startswith("_cython")
-    if not compiled and not isinstance(function, FunctionType | BuiltinFunctionType | type):
+    if not compiled and not is_a(function, FunctionType | BuiltinFunctionType | type):
         function = type(function)
     return str(function.__module__ or ""), str(function.__qualname__)
 
 
 def bound_to(function: Any) -> tuple[Any, ...]:
     """Return the object that a callable is a method of, if it is one."""
-    while isinstance(function, functools.partial):
+    while is_a(function, functools.partial):
         function = function.func
-    if isinstance(function, MethodType) or type(function).__module__ in ("builtins", "uvloop.loop"):
+    if is_a(function, MethodType) or type(function).__module__ in ("builtins", "uvloop.loop"):
         owner = getattr(function, "__self__", None)
-        return () if owner is None or isinstance(owner, type(sys)) else (owner,)
+        return () if owner is None or is_a(owner, type(sys)) else (owner,)
     return ()

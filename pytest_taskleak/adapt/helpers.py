@@ -9,6 +9,7 @@ from typing import Any
 
 from pytest_taskleak.adapt import anyio as anyio_
 from pytest_taskleak.adapt import futures
+from pytest_taskleak.safely import is_a
 
 
 def is_helper(thread: threading.Thread) -> bool:
@@ -22,11 +23,11 @@ def is_helper(thread: threading.Thread) -> bool:
         for name in ("ThreadedChildWatcher", "_ThreadedChildWatcher")
         if (kind := getattr(watcher, name, None)) is not None
     )
-    if owner is not None and kinds and isinstance(owner, kinds):
+    if owner is not None and kinds and is_a(owner, kinds):
         return True
     cache: Any = sys.modules.get("trio._core._thread_cache")
     worker = getattr(cache, "WorkerThread", None)
-    if worker is None or not isinstance(owner, worker):
+    if worker is None or not is_a(owner, worker):
         return False
     idle = getattr(getattr(owner, "_thread_cache", None), "_idle_workers", {})
     return any(x is owner for x in tuple(idle))

@@ -18,6 +18,7 @@ from pytest_taskleak.adapt import asyncio_
 from pytest_taskleak.adapt.futures import bound_to, describe
 from pytest_taskleak.detectors.base import Detector, Patch, Recorder
 from pytest_taskleak.model import Resource
+from pytest_taskleak.safely import is_a
 
 TASKS_FILE = asyncio.tasks.__file__
 TIMEOUTS_FILE = asyncio.timeouts.__file__
@@ -118,10 +119,10 @@ def innocent(handle: asyncio.TimerHandle) -> bool:
     callback, args = asyncio_.handle_parts(handle)
     if asyncio_.belongs_to_task(callback):
         return True
-    if args and isinstance(args[0], weakref.ref):
+    if args and is_a(args[0], weakref.ref):
         return True
     target = next(iter(bound_to(callback)), None)
-    return isinstance(target, asyncio.AbstractEventLoop) or asyncio_.open_transport(target)
+    return is_a(target, asyncio.AbstractEventLoop) or asyncio_.open_transport(target)
 
 
 detector = Handles()

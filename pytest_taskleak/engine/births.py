@@ -119,7 +119,7 @@ def recorder(kind: str, *, mark: bool) -> Callable[[Any, FrameType | None], None
 
     def record(thing: Any, frame: FrameType | None) -> None:
         scope = get()
-        if scope is None or not scope.watching:
+        if scope is None or not scope.watch.awake:
             scope = owner.current()
             if scope is None:
                 return

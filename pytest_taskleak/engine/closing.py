@@ -17,7 +17,7 @@ from pytest_taskleak.engine.explaining import explain
 from pytest_taskleak.engine.owner import BIRTH, OWNER, Scope
 from pytest_taskleak.engine.reap import cancel_all
 from pytest_taskleak.engine.settle import Leftover, settle
-from pytest_taskleak.engine.watch import mark_stuck
+from pytest_taskleak.engine.verdicts import mark_stuck
 from pytest_taskleak.model import Finding
 
 Noted = tuple[Any, Scope, Finding]
@@ -32,7 +32,7 @@ def loop_closing(loop: Any, event: str) -> bool:
         loop: the loop that is about to cancel everything, or to be closed.
         event: `cancel` or `close`.
     """
-    watch = owner.phases[-1].watch
+    watch = owner.watches[-1]
     if watch is None or not asyncio_.can_turn(loop):
         return False
 
@@ -96,7 +96,7 @@ def scope_in(thing: Any) -> Scope | None:
 def scope_of(item: Leftover) -> Scope:
     """Return whose a thing on a loop is."""
     scope = item.birth[0] if item.birth is not None else scope_in(item.thing)
-    return scope if scope is not None and scope.watching else owner.phases[-1]
+    return scope if scope is not None and scope.watch.awake else owner.phase()
 
 
 def counts(item: Leftover) -> bool:
@@ -120,7 +120,8 @@ def note(left: list[Leftover], event: str) -> list[Noted]:
     noted: list[Noted] = []
     for scope in {id(s): s for s in map(scope_of, left)}.values():
         watch = scope.watch
-        for item, found in explain([x for x in left if scope_of(x) is scope], scope, watch.root):
+        mine = [item for item in left if scope_of(item) is scope]
+        for item, found in explain(mine, scope, watch.root, broken=watch.switch_off):
             code = CODES[event].get(item.detector.kind, found.code)
             resource = replace(found.resource, code=code)
             told = replace(found, resource=resource, advice=item.detector.advice(resource))

@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 from pytest_taskleak.engine.owner import Scope
 from pytest_taskleak.engine.settle import Leftover
 from pytest_taskleak.explain.birth import birth_of, library_of, relative
 from pytest_taskleak.model import Birth, Finding
 
+Broken = Callable[[Any], None]
+
 
 def explain(
-    left: Sequence[Leftover], scope: Scope, root: str, *, code: str = ""
+    left: Sequence[Leftover], scope: Scope, root: str, *, broken: Broken = lambda _: None
 ) -> list[tuple[Leftover, Finding]]:
-    """Return a finding for each leftover; what is part of another one is counted there."""
+    """Return a finding for each leftover; what is part of another one is counted there.
+
+    Parameters:
+        left: what is left of one scope.
+        scope: the scope whose owner is told.
+        root: the project's directory, to shorten paths.
+        broken: told of a detector that raised; its findings are left out, the others are not.
+    """
     pairs = []
-    for item, parts in fold(left):
-        found = finding(item, scope, root, code=code)
+    for item, parts in fold(left, broken):
+        try:
+            found = finding(item, scope, root)
+        except Exception:  # noqa: BLE001 -- the watcher's own fault must not hide other findings
+            broken(item.detector)
+            continue
         pairs.append((item, replace(found, notes=folded(parts))))
     return pairs
 
@@ -30,14 +44,19 @@ def folded(parts: Sequence[Leftover]) -> tuple[str, ...]:
     return (f"with {len(parts)} more that it waits for or owns ({', '.join(kinds)})",)
 
 
-def fold(left: Sequence[Leftover]) -> list[tuple[Leftover, list[Leftover]]]:
+def fold(left: Sequence[Leftover], broken: Broken) -> list[tuple[Leftover, list[Leftover]]]:
     """Put leftovers under those they are part of; a circle is told by its first member."""
     by_id = {id(item.thing): item for item in left}
     whole: dict[int, int] = {}
     for item in left:
-        for part in item.detector.parts(item.thing):
-            if id(part) in by_id and part is not item.thing:
-                whole.setdefault(id(part), id(item.thing))
+        try:
+            parts = [id(part) for part in item.detector.parts(item.thing)]
+        except Exception:  # noqa: BLE001 -- see `explain`
+            broken(item.detector)
+            continue
+        for part in parts:
+            if part in by_id and part != id(item.thing):
+                whole.setdefault(part, id(item.thing))
     roots: dict[int, list[Leftover]] = {}
     for item in left:
         top, seen = id(item.thing), {id(item.thing)}
@@ -52,11 +71,9 @@ def fold(left: Sequence[Leftover]) -> list[tuple[Leftover, list[Leftover]]]:
     return [(by_id[top], under) for top, under in roots.items()]
 
 
-def finding(item: Leftover, scope: Scope, root: str, *, code: str = "") -> Finding:
+def finding(item: Leftover, scope: Scope, root: str) -> Finding:
     """Describe one leftover, with its birth and the line that would allow it."""
     resource = item.detector.describe(item.thing)
-    if code:
-        resource = replace(resource, code=code)
     birth = birth_of(item.birth)
     library = library_of(birth)
     pattern = f"{resource.module}:{resource.what}" if resource.module else resource.what

@@ -48,7 +48,6 @@ class Scope:
         "user",
         "value",
         "watch",
-        "watching",
     )
 
     def __init__(
@@ -75,7 +74,6 @@ class Scope:
         self.closed = False
         self.teardown = False
         self.user = False
-        self.watching = True
 
     @property
     def owner(self) -> Owner:
@@ -89,18 +87,24 @@ class Scope:
 OWNER: ContextVar[Scope | None] = ContextVar("taskleak_owner", default=None)
 """The scope on whose behalf the current context runs."""
 
-phases: list[Scope] = []
-"""The scope of the running phase; one for each watch, the innermost last."""
+watches: list[Any] = []
+"""The sessions of watching that are under way, the innermost last."""
 
 
 def current() -> Scope | None:
     """Return the scope that answers for what the calling code makes, if anybody watches."""
-    if not phases:
+    if not watches:
         return None
     scope = OWNER.get()
-    if scope is not None and scope.watching:
+    if scope is not None and scope.watch.awake:
         return scope
-    return of_thread() or phases[-1]
+    return of_thread() or phase()
+
+
+def phase() -> Scope:
+    """Return the scope of the phase that the innermost watch is in."""
+    scope: Scope = watches[-1].phase
+    return scope
 
 
 def thread_birth() -> Any:
@@ -114,4 +118,4 @@ def of_thread() -> Scope | None:
     """Return the scope that the current thread was born in."""
     birth = thread_birth()
     scope: Scope | None = birth[0] if birth else None
-    return scope if scope is not None and scope.watching else None
+    return scope if scope is not None and scope.watch.awake else None

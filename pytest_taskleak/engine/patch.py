@@ -17,6 +17,7 @@ from typing import Any
 
 from pytest_taskleak.adapt import anyio as anyio_
 from pytest_taskleak.adapt import asyncio_, futures
+from pytest_taskleak.adapt.imports import Noticer
 from pytest_taskleak.detectors.base import Detector, Patch
 from pytest_taskleak.engine import owner
 from pytest_taskleak.engine.births import recorder
@@ -48,9 +49,11 @@ class Patches:
     def __init__(self) -> None:
         self.users = 0
         self.table: list[Patch] = []
+        self.seen: list[Detector] = []
+        self.noticer = Noticer(self.refresh)
         self.installed: dict[tuple[int, str], _Installed] = {}
         self.modules = 0
-        self.lock = threading.Lock()
+        self.lock = threading.RLock()
 
     def install(self, detectors: Iterable[Detector], closing: Callable[[Any, str], bool]) -> None:
         """Install what is not installed yet, for one more user."""
@@ -58,9 +61,12 @@ class Patches:
             self.users += 1
             if self.users == 1:
                 self.table = [*own_patches(closing)]
-                for detector in detectors:
+                self.noticer.install()
+            for detector in detectors:
+                if detector not in self.seen:
+                    self.seen.append(detector)
                     self.table += detector.patches(recorder)
-                self._apply()
+            self._apply()
 
     def refresh(self) -> None:
         """Patch what was imported since; costs one comparison where nothing was."""
@@ -90,6 +96,8 @@ class Patches:
                     installed.undo()
                 self.installed.clear()
                 self.table.clear()
+                self.seen.clear()
+                self.noticer.uninstall()
 
 
 def _replace(target: Any, patch: Patch) -> _Installed:
@@ -113,14 +121,14 @@ def own_patches(closing: Callable[[Any, str], bool]) -> Iterator[Patch]:
 
     def wrap_cancel_all(original: Callable[..., None]) -> Callable[..., None]:
         def _cancel_all_tasks(loop: Any) -> None:
-            if not owner.phases or not closing(loop, "cancel"):
+            if not owner.watches or not closing(loop, "cancel"):
                 original(loop)
 
         return _cancel_all_tasks
 
     def wrap_close(original: Callable[..., None]) -> Callable[..., None]:
         def close(loop: Any) -> None:
-            if owner.phases and not loop.is_closed() and sys._getframe(1).f_code.co_name != "__del__":
+            if owner.watches and not loop.is_closed() and sys._getframe(1).f_code.co_name != "__del__":
                 closing(loop, "close")
             original(loop)
 
@@ -138,7 +146,7 @@ def wrap_runner(original: Callable[..., Any]) -> Callable[..., Any]:
     """Set the owner in a runner's own context, which is as old as its first use."""
 
     def run(self: asyncio.Runner, coro: Any, *, context: Any = None) -> Any:
-        if context is None and owner.phases:
+        if context is None and owner.watches:
             self.get_loop()
             PATCHES.refresh()
             own = getattr(self, "_context", None)
@@ -177,7 +185,7 @@ def wrap_case(original: Callable[..., Any]) -> Callable[..., Any]:
 
     def run(self: Any, *args: Any, **options: Any) -> Any:
         context = getattr(self, "_asyncioTestContext", None)
-        if context is not None and owner.phases:
+        if context is not None and owner.watches:
             context.run(OWNER.set, owner.current())
         return original(self, *args, **options)
 

@@ -19,7 +19,7 @@ FIRST_TURNS = 24
 NEXT_TURNS = 4
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Leftover:
     """A thing that is alive when its scope closes. Lives for one checkpoint only."""
 

@@ -21,11 +21,11 @@ from pytest_taskleak.engine.owner import OWNER, Scope
 from pytest_taskleak.engine.patch import PATCHES
 from pytest_taskleak.engine.reap import reap
 from pytest_taskleak.engine.settle import Budget, Leftover, settle
-from pytest_taskleak.judge.allow import Rule
-from pytest_taskleak.judge.policy import Policy, group, level
+from pytest_taskleak.engine.survivor import Survivor
+from pytest_taskleak.engine.verdicts import NOTHING, mark_stuck, rule_for, sort, still_turns
+from pytest_taskleak.judge.policy import Policy, level
 from pytest_taskleak.model import Finding, Verdict
 
-NOTHING = Verdict()
 Consult = Callable[[Finding], str | None]
 
 
@@ -75,13 +75,15 @@ class Watch:
         self.claims = Claims(self.session)
         self.late: list[Scope] = []
         self.revenants: list[Scope] = []
-        self.survivors: list[tuple[str, Leftover]] = []
+        self.survivors: list[Survivor] = []
         self.faults: list[str] = []
         self.used: set[str] = set()
+        self.ruled: set[str] = set()
         self.lock = threading.RLock()
         self.running: Scope | None = None
         self.fixtures: Callable[[], Iterable[Scope]] = tuple
-        self.slot = -1
+        self.phase = self.session
+        self.awake = True
 
     # --- phases ---------------------------------------------------------------------------------
 
@@ -92,14 +94,13 @@ class Watch:
             closing: called when a loop is about to cancel its tasks or to be closed.
         """
         PATCHES.install(self.detectors.values(), closing)
-        self.slot = len(owner.phases)
-        owner.phases.append(self.session)
+        owner.watches.append(self)
         self.token = OWNER.set(self.session)
 
     def stop(self) -> None:
         """Stop watching and put everything back."""
-        self.session.watching = False
-        del owner.phases[self.slot :]
+        self.awake = False
+        owner.watches.remove(self)
         try:
             OWNER.reset(self.token)
         except ValueError:  # stopped in another context than the one it was started in
@@ -107,9 +108,10 @@ class Watch:
         PATCHES.uninstall()
 
     def enter(self, scope: Scope) -> None:
-        """Let `scope` answer for what is made from here on."""
-        OWNER.set(scope)
-        owner.phases[self.slot] = scope
+        """Let `scope` answer for what is made from here on; a block inside answers for its own."""
+        self.phase = scope
+        if owner.watches[-1] is self:
+            OWNER.set(scope)
 
     # --- looking --------------------------------------------------------------------------------
 
@@ -135,7 +137,8 @@ class Watch:
 
     def switch_off(self, detector: Detector) -> None:
         """Stop using a detector that raised, and say so once."""
-        self.detectors.pop(detector.kind, None)
+        if self.detectors.pop(detector.kind, None) is None:
+            return
         self.faults.append(
             f"TL901 the detector of {detector.kind}s raised and is off for the rest of the session; "
             f"this is a fault of pytest-taskleak, please report it:\n{traceback.format_exc()}"
@@ -196,11 +199,18 @@ class Watch:
         """Run the collector once if that could end what is left."""
         left = self.live(scope, policy)
         if any(item.detector.collectable for item in left):
-            held = [item for item in left if not item.detector.collectable]  # must not be destroyed
+            held = self.pending()  # must not be destroyed: they are somebody's leaks
             left.clear()
             gc.collect()
             settle(lambda: self.unruled(scope, policy), self.budget)
             held.clear()
+
+    def pending(self) -> list[Any]:
+        """Return what lives of every open scope and cannot be ended by the collector rightly."""
+        scopes = [self.session, *self.fixtures(), *filter(None, [self.running])]
+        kinds = [d.kind for d in self.detectors.values() if not d.collectable]
+        entries = [e for scope in scopes for kind in kinds for e in tuple(scope.births.get(kind, ()))]
+        return [thing for entry in entries if (thing := entry()) is not None]
 
     def conclude(
         self, scope: Scope, policy: Policy, remove: Callable[[Sequence[Leftover]], list[Leftover]]
@@ -229,11 +239,7 @@ class Watch:
 
     def explain(self, left: Sequence[Leftover], scope: Scope) -> list[tuple[Leftover, Finding]]:
         """Return a finding for each leftover that is not told under another one."""
-        try:
-            return explain(left, scope, self.root)
-        except Exception:  # noqa: BLE001 -- see `live`
-            self.faults.append(f"TL901 a finding could not be explained:\n{traceback.format_exc()}")
-            return []
+        return explain(left, scope, self.root, broken=self.switch_off)
 
     def decide(self, finding: Finding, policy: Policy) -> Finding | None:
         """Return a finding with its severity or the rule that allows it, `None` if it is ignored."""
@@ -255,45 +261,11 @@ class Watch:
     ) -> list[Finding]:
         """Remove leaks; return their findings, with those that resisted marked as stuck."""
         resisting = remove([item for item, _ in guilty]) if guilty else []
-        self.survivors += [(str(scope.owner), item) for item in resisting]
+        self.survivors += [Survivor(item, f, scope) for item, f in guilty if item in resisting]
         stuck = {id(item.thing) for item in resisting if still_turns(item)}
         return [mark_stuck(f) if id(item.thing) in stuck else f for item, f in guilty]
 
     def tainted(self) -> list[str]:
         """Name what earlier scopes left behind and could not be removed."""
-        self.survivors = [(who, item) for who, item in self.survivors if harms(item)]
-        return [f"{item.detector.describe(item.thing).name!r} left by {who}" for who, item in self.survivors]
-
-
-def still_turns(item: Leftover) -> bool:
-    """Tell whether a leftover is a task that was cancelled on a loop which could have ended it."""
-    loop = item.detector.loop(item.thing)
-    return item.detector.kind == "task" and not loop.is_closed()
-
-
-def rule_for(finding: Finding, policy: Policy) -> Rule | None:
-    """Return the rule that allows a finding, what the test expects first."""
-    return next((r for r in (*policy.expect, *policy.rules) if r.matches(finding)), None)
-
-
-def harms(item: Leftover) -> bool:
-    """Tell whether a leftover can still disturb others: it lives, and its loop is not closed."""
-    loop = item.detector.loop(item.thing)
-    return item.detector.alive(item.thing) and (loop is None or not loop.is_closed())
-
-
-def mark_stuck(finding: Finding) -> Finding:
-    """Say of a task that it resisted its cancellation."""
-    return replace(
-        finding,
-        resource=replace(finding.resource, code="TL104", state="ignores cancellation"),
-        advice="let CancelledError through: catch it only to clean up, then raise it again",
-    )
-
-
-def sort(findings: list[Finding]) -> Verdict:
-    """Make a verdict of decided findings."""
-    return Verdict(
-        findings=tuple(group([f for f in findings if f.rule is None])),
-        allowed=tuple(group([f for f in findings if f.rule is not None])),
-    )
+        self.survivors = [survivor for survivor in self.survivors if survivor.harms()]
+        return [survivor.text for survivor in self.survivors]

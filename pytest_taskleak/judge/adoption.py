@@ -21,6 +21,8 @@ from types import (
 )
 from typing import Any
 
+from pytest_taskleak.safely import is_a
+
 MOST_OBJECTS = 20_000
 MOST_DEPTH = 12
 STOP = (
@@ -54,7 +56,7 @@ def reaches(root: Any, targets: Iterable[Any]) -> bool:
         for thing in level:
             if id(thing) in wanted:
                 return True
-            if isinstance(thing, STOP) or type(thing).__module__.split(".")[0] in HARNESS:
+            if is_a(thing, STOP) or type(thing).__module__.split(".")[0] in HARNESS:
                 continue
             for referent in referents(thing):
                 if id(referent) not in seen:
@@ -68,7 +70,7 @@ def reaches(root: Any, targets: Iterable[Any]) -> bool:
 
 def referents(thing: Any) -> list[Any]:
     """Return what an object keeps; of a function only its closure and defaults."""
-    if isinstance(thing, FunctionType):
+    if is_a(thing, FunctionType):
         return [thing.__closure__, thing.__defaults__, thing.__kwdefaults__]
     return gc.get_referents(thing)
 
@@ -99,7 +101,7 @@ def own_attributes(value: Any) -> list[Any]:
         found = object.__getattribute__(value, "__dict__")
     except AttributeError:
         return []
-    if isinstance(value, ModuleType) or not (isinstance(found, dict) or isinstance(value, type)):
+    if is_a(value, ModuleType) or not (is_a(found, dict) or is_a(value, type)):
         return []
     return list(found.values())
 
@@ -107,5 +109,5 @@ def own_attributes(value: Any) -> list[Any]:
 def cached_values(function: Any) -> list[Any]:
     """Return what a function under `functools.cache` or `lru_cache` remembers."""
     found = gc.get_referents(function)  # the results themselves, or links that hold them
-    found += [value for cache in found if isinstance(cache, dict) for value in cache.values()]
-    return found + [x for link in found for x in gc.get_referents(link) if not isinstance(link, STOP)]
+    found += [value for cache in found if is_a(cache, dict) for value in cache.values()]
+    return found + [x for link in found for x in gc.get_referents(link) if not is_a(link, STOP)]

@@ -93,6 +93,8 @@ def parse(text: object, *, origin: str, kinds: Iterable[str], codes: Iterable[st
     if field not in FIELDS:
         close = suggestion(field, FIELDS)
         raise RuleError(f"rule {text!r}: unknown field {field!r}{close}; allowed: {', '.join(FIELDS)}")
+    if not glob:
+        raise RuleError(f"rule {text!r}: the pattern is empty; write '{kind}:{field}=*' for all")
     return Rule(text=text, origin=origin, kind=kind, field=field, glob=glob, reason=reason)
 
 

@@ -12,6 +12,8 @@ import logging
 from types import FrameType, FunctionType, MethodType, ModuleType, TracebackType
 from typing import Any
 
+from pytest_taskleak.safely import is_a
+
 MOST_STEPS = 10
 MOST_NODES = 3_000
 MOST_AT_ONCE = 12
@@ -52,15 +54,15 @@ def only_remembered(thing: Any, own: tuple[Any, ...] = ()) -> bool:
 def passes_by(referrer: Any) -> bool:
     """Tell whether a referrer forgets what it holds by itself."""
     kind = type(referrer)
-    if isinstance(referrer, FORGETFUL) or kind.__module__ in LOGGING:
+    if is_a(referrer, FORGETFUL) or kind.__module__ in LOGGING:
         return True
     return kind.__module__.startswith("pytest_taskleak.")
 
 
 def is_root(referrer: Any) -> bool:
     """Tell whether a referrer lives as long as the process, or as the harness wants."""
-    if isinstance(referrer, ModuleType | type | FunctionType | MethodType):
+    if is_a(referrer, ModuleType | type | FunctionType | MethodType):
         return True
-    if isinstance(referrer, dict):
+    if is_a(referrer, dict):
         return "__name__" in referrer and "__loader__" in referrer
     return type(referrer).__module__.split(".")[0] in ("_pytest", "unittest")

@@ -36,7 +36,7 @@ class Summary:
     ) -> None:
         self.config = config
         self.header = header
-        self.rules = rules
+        self.rules = list(rules)
         self.facts = facts
         self.verbosity = verbosity
         self.used: set[str] = set()
@@ -60,10 +60,11 @@ class Summary:
     def take(self, facts: Facts) -> None:
         """Add the facts of one process."""
         self.used |= set(facts.get("used", ()))
+        self.rules += [rule for rule in facts.get("ruled", ()) if rule not in self.rules]
         self.adopted += [line for line in facts.get("adopted", ()) if line not in self.adopted]
 
     def unused(self, terminalreporter: Any) -> list[str]:
-        """Return the rules of ini file and command line that matched nothing in a complete run."""
+        """Return the rules that matched nothing in a complete run."""
         args = self.config.args_source is pytest.Config.ArgsSource.ARGS
         part = terminalreporter.stats.get("deselected") or self.config.getoption("maxfail", 0)
         if part or (args and any("::" in arg for arg in self.config.args)):

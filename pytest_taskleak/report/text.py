@@ -11,7 +11,7 @@ from pytest_taskleak.model import Finding, Frame, Owner, Verdict
 
 MOST_FINDINGS = 5
 MOST_CALLERS = 2
-MOST_WAITING = 3
+MOST_WAITING = 2
 ALL_FRAMES = 2
 """The verbosity from which library and machinery frames are shown."""
 KINDS = ("task", "timer", "thread", "executor")
@@ -75,9 +75,9 @@ def section(verdict: Verdict, *, verbosity: int = 0) -> str:
 def first_line(finding: Finding) -> str:
     """Return code, kind, name and state of a finding."""
     resource = finding.resource
-    many = f"{finding.count} {plural(noun(finding), finding.count)} such as " if finding.count > 1 else ""
+    many = f", one of {finding.count}," if finding.count > 1 else ""
     what = f" ({resource.what})" if resource.what and resource.what != resource.name else ""
-    return f"{resource.code}  {many}{noun(finding)} {resource.name!r}{what} {state(finding)}"
+    return f"{resource.code}  {noun(finding)} {resource.name!r}{what}{many} {state(finding)}"
 
 
 def state(finding: Finding) -> str:
@@ -135,7 +135,7 @@ def shown(frames: Sequence[Frame]) -> list[Frame]:
     """Return the nearest library frame, if a library made it, and the user's frames."""
     project = [f for f in frames if f.role == "project"]
     library = frames[:1] if frames and frames[0].role == "library" else ()
-    return [*library, *project[: MOST_CALLERS + (0 if library else 1)]]
+    return [*library, *project[: MOST_CALLERS - len(library)]]
 
 
 def waiting_row(finding: Finding, verbosity: int) -> list[str]:
@@ -145,7 +145,7 @@ def waiting_row(finding: Finding, verbosity: int) -> list[str]:
     if verbosity >= ALL_FRAMES:
         frames = list(resource.waiting)
     elif len(frames) > MOST_WAITING:
-        frames = [frames[0], *frames[-2:]]
+        frames = [frames[0], frames[-1]]
     target = f" -> {resource.waits_for}" if resource.waits_for else ""
     if not frames:
         return [row("waiting", f"-> {resource.waits_for}")] if resource.waits_for else []
