@@ -37,7 +37,7 @@ class LeakError(Exception):
 
     __module__ = "pytest_taskleak"
 
-    def __init__(self, message: str, finding: Finding | None = None) -> None:
+    def __init__(self, message: str, finding: Finding) -> None:
         super().__init__(message)
         self.finding = finding
 

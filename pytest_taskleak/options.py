@@ -130,7 +130,7 @@ def are_set(config: pytest.Config) -> bool:
         default = list(option.default) if isinstance(option.default, tuple) else option.default
         try:
             same = config.getini(option.name) == default
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, pytest.UsageError):
             return True  # something is said that cannot be read; the reader says what
         if config.getoption(str(option.flag)) is not None or not same:
             return True

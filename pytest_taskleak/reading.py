@@ -186,7 +186,7 @@ def ini(config: pytest.Config, option: Option) -> Any:
     """Return an ini value, or say where the one is that pytest itself cannot read."""
     try:
         return config.getini(option.name)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, pytest.UsageError) as error:
         name = option.name.removeprefix("taskleak_")
         raise pytest.UsageError(
             f"taskleak: {name!r} must be {option.values} - {error} (ini {option.name})"

@@ -3,8 +3,10 @@
 A snippet that is run has a comment on the line above its fence:
 
     <!-- run: pytest --taskleak => 1 failed, 2 passed -->     (a test file, and its outcomes)
+    <!-- run: pytest test_feed.py => 1 failed -->             (the same, under a name of its own)
     <!-- run: python -->                                      (a script that ends well)
     <!-- file: conftest.py -->                                (lies beside the page's next snippet that is run)
+    <!-- shows -->                                            (what the snippet before printed; `...` stands for any lines)
 """
 
 from __future__ import annotations
@@ -28,13 +30,13 @@ ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
 HIDDEN = {"_build", "_generated", "news"}
 FENCE = re.compile(
-    r"^<!-- (?P<verb>run|file): (?P<what>.*?) -->\n```\w*\n(?P<code>.*?)^```$",
+    r"^<!-- (?P<verb>run|file|shows)(?:: (?P<what>.*?))? -->\n```\w*\n(?P<code>.*?)^```$",
     re.MULTILINE | re.DOTALL,
 )
 SHOWN = re.compile(
     r"(<!-- output of examples/first_leak -->\n```text\n)(.*?)(^```$)", re.MULTILINE | re.DOTALL
 )
-QUIET = ("-rA", "-o", "asyncio_default_fixture_loop_scope=function")
+QUIET = ("-rA", "-o", "asyncio_default_fixture_loop_scope=function", "-o", "asyncio_mode=auto")
 TOOK = re.compile(r"\bin \d+\.\d\ds\b")
 
 
@@ -46,6 +48,7 @@ class Snippet:
     command: str
     code: str
     files: dict[str, str] = field(default_factory=dict)
+    shown: list[str] = field(default_factory=list)
 
 
 def pages() -> list[Path]:
@@ -54,13 +57,15 @@ def pages() -> list[Path]:
 
 
 def snippets() -> list[Snippet]:
-    found = []
+    found: list[Snippet] = []
     for page in pages():
         text = page.read_text(encoding="utf-8")
         files: dict[str, str] = {}
         for match in FENCE.finditer(text):
             if match["verb"] == "file":
                 files[match["what"]] = match["code"]
+            elif match["verb"] == "shows":
+                found[-1].shown.extend(re.split(r"^\.\.\.\n", match["code"], flags=re.MULTILINE))
             else:
                 line = text.count("\n", 0, match.start()) + 1
                 where = f"{page.relative_to(ROOT).as_posix()}:{line}"
@@ -97,8 +102,10 @@ def test_snippet_does_what_the_page_says(snippet: Snippet, tmp_path: Path) -> No
     command, _, outcomes = snippet.command.partition(" => ")
     tool, *arguments = shlex.split(command)
     files = {"pytest.ini": "[pytest]\n"} if "pyproject.toml" not in snippet.files else {}
-    name = "test_page.py" if tool == "pytest" else "page.py"
+    plain = "test_page.py" if tool == "pytest" else "page.py"
+    name = next((argument for argument in arguments if argument.endswith(".py")), plain)
     for path, text in {**files, **snippet.files, name: snippet.code}.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(text, encoding="utf-8")
     launch = ["-m", "pytest", *QUIET, *arguments] if tool == "pytest" else [*arguments, name]
     done = subprocess.run(
@@ -114,6 +121,10 @@ def test_snippet_does_what_the_page_says(snippet: Snippet, tmp_path: Path) -> No
         assert pytest.RunResult.parse_summary_nouns(output.splitlines()) == outcome_counts(outcomes), output
     else:
         assert done.returncode == 0, output
+    rest = TOOK.sub("in 0.05s", output)
+    for part in snippet.shown:
+        before, found, rest = rest.partition(TOOK.sub("in 0.05s", part))
+        assert found, f"not printed, or in another order:\n{part}\nin:\n{before}"
 
 
 def outcome_counts(text: str) -> dict[str, int]:
@@ -131,7 +142,7 @@ def test_every_comment_that_asks_for_a_run_is_understood() -> None:
     """A typo in a comment must not make a snippet silently unproved."""
     for page in pages():
         text = page.read_text(encoding="utf-8")
-        asked = len(re.findall(r"^<!-- *(?:run|file)\b", text, re.MULTILINE))
+        asked = len(re.findall(r"^<!-- *(?:run|file|shows)\b", text, re.MULTILINE))
         assert len(FENCE.findall(text)) == asked, page
 
 
@@ -188,9 +199,9 @@ def test_a_page_speaks_of_things_that_exist(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     named = set(re.findall(r"\bTL\d{3}\b", text))
     assert named <= set(CODES)
-    flags = {re.split("[= ]", option.flag)[0] for option in OPTIONS if option.flag}
+    flags = {"--taskleak", *(option.flag for option in OPTIONS)}
     assert set(re.findall(r"(?<![\w-])--taskleak(?:-[a-z]+)*", text)) <= flags
-    keys = {option.name for option in OPTIONS}
+    keys = {"verbosity_taskleak", *(option.name for option in OPTIONS)}
     code = "\n".join(re.findall(r"^taskleak_\w+(?= *=)|^verbosity_taskleak", text, re.MULTILINE))
     assert set(code.split()) <= keys
 

@@ -56,8 +56,8 @@ def context_of(thing: Any) -> Context | None:
     if is_a(context, Context):
         return context
     if hasattr(thing, "get_context"):
-        found = thing.get_context()
-        return found if is_a(found, Context) else None
+        found: Context | None = thing.get_context()
+        return found
     # 3.11's C Task and uvloop's handles have no way to ask.
     return next((x for x in gc.get_referents(thing) if is_a(x, Context)), None)
 

@@ -135,7 +135,7 @@ def shown(frames: Sequence[Frame]) -> list[Frame]:
     """Return the nearest library frame, if a library made it, and the user's frames."""
     project = [f for f in frames if f.role == "project"]
     library = frames[:1] if frames and frames[0].role == "library" else ()
-    return [*library, *project[: MOST_CALLERS - len(library)]]
+    return [*library, *project[:MOST_CALLERS]]
 
 
 def waiting_row(finding: Finding, verbosity: int) -> list[str]:

@@ -157,7 +157,7 @@ class Meter:
 
         manager, watch = config.pluginmanager, config.stash[WATCH]
         if on:
-            watch.session.watching = True
+            watch.awake = True
             begin(watch)
             manager.register(self.hooks, "taskleak-hooks")
         else:

@@ -97,7 +97,7 @@ def test_off_patches_nothing(suite: Suite) -> None:
             assert type(_thread.start_new_thread).__name__ == "builtin_function_or_method"
             assert not hasattr(concurrent.futures.ThreadPoolExecutor.__init__, "__wrapped__")
             names = [n for n, _ in pytestconfig.pluginmanager.list_name_plugin() if "taskleak" in n]
-            assert sorted(names) == ["taskleak", "taskleak-collection"]
+            assert sorted(names) == ["taskleak", "taskleak-starter"]
         """
     )
     done = suite.run(taskleak=False, process=True)

@@ -45,7 +45,7 @@ def changed():
 def tell():
     import sys
     owner = sys.modules.get("pytest_taskleak.engine.owner")
-    print("changed at exit:", changed(), "phases:", owner and owner.phases, "owner:", owner and owner.OWNER.get())
+    print("changed at exit:", changed(), "phases:", owner.watches if owner else [], "owner:", owner and owner.OWNER.get())
 
 
 atexit.register(tell)
@@ -231,6 +231,7 @@ def test_nothing_of_the_suite_is_kept_alive(suite: Suite) -> None:
             for thread in threading.enumerate():
                 if thread is not threading.current_thread():
                     thread.join(5)
+            del thread
             import sys
             for name in ("last_exc", "last_value", "last_traceback"):
                 if hasattr(sys, name):

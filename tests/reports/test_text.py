@@ -65,7 +65,7 @@ def test_block() -> None:
 def test_block_of_a_fixture_with_notes_and_counts() -> None:
     found = finding(owner=FIXTURE, count=3, notes=("with 2 more that it waits for or owns (task)",))
     assert text.block(found).splitlines()[:2] == [
-        "TL101  3 tasks such as task 'poller' (Poller._run) is still pending after fixture 'server' ended",
+        "TL101  task 'poller' (Poller._run), one of 3, is still pending after fixture 'server' ended",
         "  owner     fixture 'server' (scope session)",
     ]
     assert "  note      with 2 more that it waits for or owns (task)" in text.block(found)
@@ -111,7 +111,6 @@ def test_long_await_chains_are_cut_in_the_middle() -> None:
     rows = text.waiting_row(found, 0)
     assert rows == [
         "  waiting   app/a.py:1  f1",
-        "            in app/a.py:5  f5",
         "            in app/a.py:6  f6 -> asyncio.Event.wait()",
     ]
     assert len(text.waiting_row(found, 2)) == 7

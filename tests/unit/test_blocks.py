@@ -12,6 +12,7 @@ import pytest
 
 import pytest_taskleak
 from pytest_taskleak import LeakError, LeakGroup, TaskleakWarning, no_leaks
+from pytest_taskleak.model import Birth, Finding, Owner, Resource
 
 pytestmark = pytest.mark.taskleak(mode="fail")
 
@@ -85,7 +86,7 @@ async def test_timers_and_threads() -> None:
     stop.set()
     thread.join()
     found = [e.finding for e in caught.value.exceptions if isinstance(e, LeakError)]
-    assert sorted(f.code for f in found if f) == ["TL201", "TL301"]
+    assert sorted(f.code for f in found) == ["TL201", "TL301"]
 
 
 def test_with() -> None:
@@ -313,9 +314,17 @@ assert (asyncio.BaseEventLoop.create_task, threading.Thread.start) == before
 # --- what is raised ---------------------------------------------------------------------------------
 
 
+FINDING = Finding(
+    kind="task",
+    resource=Resource(code="TL101", name="poller"),
+    owner=Owner(kind="block", name="no_leaks"),
+    birth=Birth(),
+)
+
+
 def group() -> LeakGroup:
     """Return a group of two."""
-    return LeakGroup("two leaks", [LeakError("one"), LeakError("two")])
+    return LeakGroup("two leaks", [LeakError("one", FINDING), LeakError("two", FINDING)])
 
 
 def test_parts_of_a_group_are_groups() -> None:
@@ -363,4 +372,4 @@ def test_error_types() -> None:
     assert issubclass(TaskleakWarning, pytest.PytestWarning)
     assert TaskleakWarning.__module__ == "pytest_taskleak"
     assert issubclass(LeakGroup, ExceptionGroup)
-    assert LeakError("x").finding is None
+    assert LeakError("x", FINDING).finding is FINDING
