@@ -52,9 +52,9 @@ def _number(task: Task) -> tuple[int, str]:
 
 def context_of(thing: Any) -> Context | None:
     """Return the context that a task or a handle runs in."""
-    context = getattr(thing, "_context", None)
-    if is_a(context, Context):
-        return context
+    own: Context | None = getattr(thing, "_context", None)
+    if type(own) is Context:
+        return own
     if hasattr(thing, "get_context"):
         found: Context | None = thing.get_context()
         return found

@@ -173,7 +173,7 @@ def primitive(task: Task, frames: list[FrameType], waiter: Any) -> str:
         return f"a {type(waiter).__name__.lstrip('_')}"
     if leaf.f_code is asyncio.sleep.__code__:
         return f"asyncio.sleep({leaf.f_locals.get('delay')})"
-    return f"asyncio.{leaf.f_code.co_qualname}()"
+    return f"asyncio.{leaf.f_code.co_qualname.replace('._aexit', '.__aexit__')}()"  # 3.14 renamed it
 
 
 def _begun(task: Task) -> bool:
