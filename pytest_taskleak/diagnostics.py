@@ -142,10 +142,4 @@ CODES: dict[str, Code] = {
         cause="Another tool has replaced what the plugin patches.",
         cure="Take the kind out of taskleak_detect, or the other tool out of the run.",
     ),
-    "TL910": Code(
-        title="ownership unknown",
-        meaning="Tests run side by side in threads of one process; nothing can be charged to one of them.",
-        cause="A plugin that runs tests in parallel threads.",
-        cure="Run the leak check without it; pytest-xdist is fine.",
-    ),
 }

@@ -53,7 +53,7 @@ class Phases:
         watch = self.watch
         nodeid = item.nodeid
         self.test = watch.running = Scope(
-            "test", item.name, nodeid=nodeid, parent=watch.session, policy=policy, watch=watch
+            "test", item.name, nodeid=nodeid, parent=watch.harness, policy=policy, watch=watch
         )
         self.found = NOTHING
         self.failed = False

@@ -136,6 +136,7 @@ class Starter:
             "used": sorted(watch.used),
             "ruled": sorted(watch.ruled),
             "adopted": watch.claims.adopted,
+            "blocking": [survivor.text for survivor in watch.survivors if survivor.blocks_exit()],
         }
 
     @pytest.hookimpl(trylast=True)

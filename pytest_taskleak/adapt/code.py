@@ -94,9 +94,18 @@ def distribution_of(path: str) -> str | None:
     return top
 
 
+MODULES: dict[str, str] = {}
+"""File name -> module name, as far as it was asked for."""
+
+
 def module_of(code: CodeType) -> str:
     """Return the name of the module that holds a code object, found by its file."""
-    for name, module in list(sys.modules.items()):
-        if getattr(module, "__dict__", {}).get("__file__") == code.co_filename:
-            return "__main__" if name == "__mp_main__" else name
-    return os.path.splitext(os.path.basename(code.co_filename))[0]
+    path = code.co_filename
+    if path not in MODULES:
+        for name, module in list(sys.modules.items()):
+            if getattr(module, "__dict__", {}).get("__file__") == path:
+                MODULES[path] = "__main__" if name == "__mp_main__" else name
+                break
+        else:
+            return os.path.splitext(os.path.basename(path))[0]
+    return MODULES[path]

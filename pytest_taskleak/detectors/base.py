@@ -92,6 +92,10 @@ class Detector:
         """Tell whether a thing does nothing, so that it ends as soon as nobody keeps it."""
         return False
 
+    def blocks_exit(self, thing: Any) -> bool:
+        """Tell whether the process cannot end before the thing does."""
+        return False
+
     def remove(self, thing: Any) -> bool:
         """Ask the thing to end, without waiting; tell whether it is worth waiting for."""
         return False

@@ -108,6 +108,9 @@ class Executors(Detector):
     def idle(self, thing: Any) -> bool:
         return not isinstance(thing, concurrent.futures.Future) and not any(self.parts(thing))
 
+    def blocks_exit(self, thing: Any) -> bool:
+        return True  # the interpreter joins the workers of every executor
+
     def remove(self, thing: Any) -> bool:
         if isinstance(thing, concurrent.futures.Future):
             thing.cancel()

@@ -110,6 +110,9 @@ class Threads(Detector):
             waits_for=waits,
         )
 
+    def blocks_exit(self, thing: Any) -> bool:
+        return not isinstance(thing, RawThread) and not thing.daemon
+
     def remove(self, thing: Any) -> bool:
         if not isinstance(thing, threading.Timer):
             return False

@@ -46,7 +46,7 @@ def loop_closing(loop: Any, event: str) -> bool:
     noted: list[Noted] = []
     try:
         if live(pending):
-            settle(live, watch.budget)
+            settle(live, watch.grant(watch.policy))
             noted = note(live(), event)
             pending = asyncio_.tasks_of(loop)
     except Exception:  # noqa: BLE001 -- a fault of the watcher must not keep a loop from closing

@@ -18,6 +18,11 @@ class Survivor:
         self.thing = weakref.ref(item.thing)
         self.text = f"{finding.resource.name!r} left by {scope.owner}"
 
+    def blocks_exit(self) -> bool:
+        """Tell whether the process cannot end before it does."""
+        thing: Any = self.thing()
+        return thing is not None and self.harms() and self.detector.blocks_exit(thing)
+
     def harms(self) -> bool:
         """Tell whether it still lives, on a loop that is not closed."""
         thing: Any = self.thing()

@@ -26,6 +26,8 @@ from pytest_taskleak.engine.verdicts import NOTHING, mark_stuck, rule_for, sort,
 from pytest_taskleak.judge.policy import Policy, level
 from pytest_taskleak.model import Finding, Verdict
 
+MOMENT = 0.02
+"""Seconds that each scope gets, even after another one of the same test has used up the grace."""
 Consult = Callable[[Finding], str | None]
 
 
@@ -70,6 +72,7 @@ class Watch:
         self.root = root
         self.consult = consult
         self.session = Scope("session", name, range="session", watch=self)
+        self.harness = Scope("session", "plugins", range="session", watch=self)
         self.budget = Budget(policy.grace)
         self.told = Told()
         self.claims = Claims(self.session)
@@ -169,9 +172,14 @@ class Watch:
             return NOTHING
         if policy.mode != "off" and left:
             del left
-            settle(lambda: self.unruled(scope, policy), self.budget)
+            settle(lambda: self.unruled(scope, policy), self.grant(policy))
             self.collect(scope, policy)
         return self.conclude(scope, policy, reap)
+
+    def grant(self, policy: Policy) -> Budget:
+        """Return the budget of the running test; however much was spent, a moment is left."""
+        self.budget.left = max(self.budget.left, min(MOMENT, policy.grace))
+        return self.budget
 
     def unruled(self, scope: Scope, policy: Policy) -> list[Leftover]:
         """Return what is left but what a rule allows: nobody waits for that."""

@@ -41,6 +41,7 @@ class Summary:
         self.verbosity = verbosity
         self.used: set[str] = set()
         self.adopted: list[str] = []
+        self.blocking: list[str] = []
 
     def pytest_report_header(self) -> list[str]:
         return list(self.header()) if self.verbosity >= 0 else []
@@ -62,6 +63,7 @@ class Summary:
         self.used |= set(facts.get("used", ()))
         self.rules += [rule for rule in facts.get("ruled", ()) if rule not in self.rules]
         self.adopted += [line for line in facts.get("adopted", ()) if line not in self.adopted]
+        self.blocking += facts.get("blocking", ())
 
     def unused(self, terminalreporter: Any) -> list[str]:
         """Return the rules that matched nothing in a complete run."""
@@ -85,6 +87,8 @@ class Summary:
             self.table(terminalreporter, leaks)
         if leaks and self.verbosity >= -1:
             write(total(leaks))
+        for line in dict.fromkeys(self.blocking):
+            write(f"taskleak: the process cannot end before this does: {line}")
 
     def table(self, terminalreporter: Any, leaks: Sequence[Finding]) -> None:
         """Write one line for each place of birth."""
