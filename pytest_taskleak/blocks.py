@@ -15,7 +15,7 @@ from pytest_taskleak.engine.owner import Scope
 from pytest_taskleak.engine.reap import reap_here
 from pytest_taskleak.engine.settle import Leftover, settle_here
 from pytest_taskleak.engine.watch import Watch
-from pytest_taskleak.judge.allow import parse, singular, suggestion
+from pytest_taskleak.judge.allow import Rule, RuleError, parse, singular, suggestion
 from pytest_taskleak.judge.policy import GRACE, Policy
 from pytest_taskleak.model import Verdict
 from pytest_taskleak.report import text
@@ -65,7 +65,7 @@ class no_leaks:  # noqa: N801 -- read as a verb: with no_leaks(): ...
             mode=mode,
             grace=grace,
             detect=frozenset(checked(detect, kinds)),
-            rules=tuple(parse(r, origin="no_leaks", kinds=kinds, codes=list(CODES)) for r in rules),
+            rules=tuple(readable(r, kinds) for r in rules),
         )
         self._entered: list[tuple[Watch, Scope, Any]] = []
 
@@ -79,6 +79,7 @@ class no_leaks:  # noqa: N801 -- read as a verb: with no_leaks(): ...
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        __tracebackhide__ = True
         watch, scope, _ = self._entered.pop()
         try:
             verdict = watch.close(scope)
@@ -92,6 +93,7 @@ class no_leaks:  # noqa: N801 -- read as a verb: with no_leaks(): ...
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        __tracebackhide__ = True
         watch, scope, _ = self._entered.pop()
         policy = watch.policy_of(scope)
         leaks: list[Leftover] = []
@@ -102,7 +104,7 @@ class no_leaks:  # noqa: N801 -- read as a verb: with no_leaks(): ...
 
         try:
             watch.finish(scope)
-            await settle_here(lambda: watch.live(scope, policy), watch.budget)
+            await settle_here(lambda: watch.unruled(scope, policy), watch.budget)
             verdict = watch.conclude(scope, policy, later)
             await reap_here(leaks)
         finally:
@@ -135,6 +137,7 @@ class no_leaks:  # noqa: N801 -- read as a verb: with no_leaks(): ...
         return block
 
     def _tell(self, verdict: Verdict, error: BaseException | None) -> None:
+        __tracebackhide__ = True
         if not verdict.findings:
             return
         body = "\n\n".join(text.block(f) for f in verdict.findings)
@@ -149,6 +152,14 @@ class no_leaks:  # noqa: N801 -- read as a verb: with no_leaks(): ...
             raise LeakGroup(
                 text.headline(verdict.findings), [LeakError(text.block(f), f) for f in verdict.findings]
             )
+
+
+def readable(rule: object, kinds: Sequence[str]) -> Rule:
+    """Return a rule, or say whose rule cannot be read."""
+    try:
+        return parse(rule, origin="no_leaks", kinds=kinds, codes=list(CODES))
+    except RuleError as error:
+        raise RuleError(f"no_leaks: {error}") from None
 
 
 def checked(detect: Iterable[str] | None, kinds: Sequence[str]) -> Iterable[str]:

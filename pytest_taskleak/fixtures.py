@@ -14,6 +14,7 @@ from pytest_taskleak.engine.explaining import explain
 from pytest_taskleak.engine.owner import Scope
 from pytest_taskleak.engine.settle import Budget, Leftover, settle, settle_here
 from pytest_taskleak.engine.watch import Watch
+from pytest_taskleak.judge.allow import suggestion
 from pytest_taskleak.model import Finding
 from pytest_taskleak.report import text
 from pytest_taskleak.state import READER, WATCH
@@ -64,8 +65,19 @@ class Taskleak:
         return [f for f in self._findings(self._scope) if wanted in (None, f.kind)]
 
     def owned_by(self, name: str) -> list[Finding]:
-        """Return what a fixture, by its name, has made and what lives now."""
-        scopes = [s for s in self._watch.fixtures() if s.name == name]
+        """Return what a fixture, by its name, has made and what lives now.
+
+        Raises:
+            pytest.UsageError: no fixture of this name is in use.
+        """
+        live = tuple(self._watch.fixtures())
+        scopes = [s for s in live if s.name == name]
+        if not scopes:
+            names = sorted({s.name for s in live})
+            raise pytest.UsageError(
+                f"taskleak: no fixture {name!r} is in use{suggestion(name, names)}; "
+                f"in use are {', '.join(names) or 'none'} (fixture taskleak.owned_by)"
+            )
         return [f for scope in scopes for f in self._findings(scope)]
 
     @property
@@ -73,7 +85,7 @@ class Taskleak:
         return self._watch.policy_of(self._scope)
 
     def _live(self) -> list[Leftover]:
-        return self._watch.live(self._scope, self._policy)
+        return self._watch.unruled(self._scope, self._policy)
 
     def _findings(self, scope: Scope) -> list[Finding]:
         left = self._watch.live(scope, self._watch.policy_of(scope))

@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from pytest_taskleak.adapt import pytest_
+from pytest_taskleak.diagnostics import TaskLeak
 from pytest_taskleak.engine.owner import Scope
 from pytest_taskleak.engine.patch import PATCHES
 from pytest_taskleak.engine.verdicts import NOTHING
@@ -73,11 +74,15 @@ class Phases:
                 scope.nodeid = item.nodeid
 
     def call_ended(self, item: Any) -> Verdict:
-        """Judge a test at the end of its call, if no teardown code of the user is to come."""
+        """Judge a test at the end of its call, if no teardown code of the user is to come.
+
+        One that is marked to fail with `TaskLeak` is judged then in any case: pytest has decided
+        about such a mark before the teardown.
+        """
         test = self.test
-        if test is None or self.teardowns or not (test.births or test.findings or self.unmet):
+        if test is None or not (test.births or test.findings or self.unmet):
             return NOTHING
-        if pytest_.has_finalizers(item):
+        if (self.teardowns or pytest_.has_finalizers(item)) and not pytest_.awaits(item, TaskLeak):
             return NOTHING
         return self.expected(self.watch.close(test, final=False), told=True)
 

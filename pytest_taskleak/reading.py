@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from pytest_taskleak.adapt import pytest_
 from pytest_taskleak.judge.allow import Rule, RuleError, parse, singular, suggestion
 from pytest_taskleak.judge.policy import Policy
 from pytest_taskleak.model import Level
@@ -47,6 +48,7 @@ class Reader:
         Raises:
             pytest.UsageError: a value is not allowed; the message names it, its place and the others.
         """
+        known_keys(config)
         one_of(ini(config, OPTIONS[0]), MODES, "mode", f"ini {OPTIONS[0].name}")
         mode, where = value_of(config, OPTIONS[0])
         if config.getoption("--taskleak") and where != "--taskleak-mode":
@@ -76,7 +78,7 @@ class Reader:
         except (TypeError, ValueError):
             number = -1.0
         if isinstance(value, bool) or not 0 <= number < float("inf"):
-            raise usage("grace", "seconds, 0 or more", value, where)
+            raise usage("grace", "seconds, 0 or more", value, where, words="must be")
         return number
 
     def detect(self, value: Any, where: str) -> frozenset[str]:
@@ -111,7 +113,10 @@ class Reader:
         kind = singular(head, self.kinds)
         if kind not in self.kinds and kind not in self.codes:
             close = suggestion(head, [*self.kinds, *self.codes])
-            raise usage("severity", f"KIND=LEVEL with a kind of {', '.join(self.kinds)}", text, where, close)
+            known = (
+                f"KIND=LEVEL or CODE=LEVEL; kinds are {', '.join(self.kinds)}, codes {', '.join(self.codes)}"
+            )
+            raise usage("severity", known, text, where, close, words="must be")
         return kind, one_of(name, LEVELS, "severity", where)
 
     def marked(self, node: pytest.Item | pytest.Collector, base: Policy) -> Policy | None:
@@ -144,7 +149,7 @@ class Reader:
         given = mark.kwargs
         reason = given.get("reason") or ""
         if not isinstance(reason, str):
-            raise usage("reason", "a string", reason, where)
+            raise usage("reason", "a string", reason, where, words="must be")
         changes: dict[str, Any] = {}
         if given.get("mode") is not None:
             changes["mode"] = one_of(given["mode"], MODES, "mode", where)
@@ -182,6 +187,15 @@ def value_of(config: pytest.Config, option: Option) -> tuple[Any, str]:
     return ini(config, option), f"ini {option.name}"
 
 
+def known_keys(config: pytest.Config) -> None:
+    """Refuse ini keys that look like ours and are not."""
+    known = [*(option.name for option in OPTIONS), "verbosity_taskleak"]
+    for key in pytest_.ini_keys(config):
+        if "taskleak" in key and key not in known:
+            close = suggestion(key, known)
+            raise pytest.UsageError(f"taskleak: unknown ini key {key!r}{close}; allowed: {', '.join(known)}")
+
+
 def ini(config: pytest.Config, option: Option) -> Any:
     """Return an ini value, or say where the one is that pytest itself cannot read."""
     try:
@@ -200,9 +214,11 @@ def one_of(value: Any, allowed: Sequence[str], what: str, where: str) -> Any:
     return value
 
 
-def usage(what: str, allowed: str, got: Any, where: str, close: str = "") -> pytest.UsageError:
+def usage(
+    what: str, allowed: str, got: Any, where: str, close: str = "", *, words: str = "must be one of"
+) -> pytest.UsageError:
     """Return the error for a value that is not allowed."""
-    return pytest.UsageError(f"taskleak: {what!r} must be one of {allowed} - got {got!r}{close} ({where})")
+    return pytest.UsageError(f"taskleak: {what!r} {words} {allowed} - got {got!r}{close} ({where})")
 
 
 def verbosity(config: pytest.Config) -> int:

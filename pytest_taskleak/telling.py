@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from traceback import format_exc
 from typing import Any, Literal
@@ -126,12 +127,17 @@ class Telling:
             location=(nodeid.split("::")[0], None, nodeid.partition("::")[2]),
             keywords={},
             outcome="failed" if failing else "passed",
-            longrepr=f"TaskLeak: {self.message(verdict)}" if failing else None,
+            longrepr=self.message(verdict) if failing else None,
             when="teardown",
         )
         setattr(report, KEY, {**verdict.to_json(), "leaked": bool(failing)})
-        with xdist.as_item(self.config, nodeid):
+        with xdist.as_item(self.config, nodeid), self.uncaptured():
             self.config.hook.pytest_runtest_logreport(report=report)
+
+    def uncaptured(self) -> AbstractContextManager[None]:
+        """Let the terminal write: what is reported in mid-test is not the test's own output."""
+        capture: Any = self.config.pluginmanager.get_plugin("capturemanager")
+        return nullcontext() if capture is None else capture.global_and_fixture_disabled()
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(

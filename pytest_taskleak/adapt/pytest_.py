@@ -59,9 +59,25 @@ def value_of(fixturedef: Any) -> Any:
     return cached[0] if cached else None
 
 
+def ini_keys(config: Any) -> list[str]:
+    """Return the keys that stand in the ini file, none where that cannot be read."""
+    keys = config._inicfg if hasattr(config, "_inicfg") else getattr(config, "inicfg", ())  # noqa: SLF001
+    return [str(key) for key in keys]
+
+
 def own_failure(item: Any) -> bool:
     """Tell whether a unittest item has failed; its exception does not come through the hook."""
     return bool(getattr(item, "_excinfo", None))
+
+
+def awaits(item: Any, kind: type[BaseException]) -> bool:
+    """Tell whether a test is marked to fail with this exception."""
+    for mark in item.iter_markers("xfail"):
+        raises = mark.kwargs.get("raises") or ()
+        kinds = raises if isinstance(raises, tuple) else (raises,)
+        if any(isinstance(k, type) and k is not Exception and issubclass(kind, k) for k in kinds):
+            return True
+    return False
 
 
 def has_finalizers(item: Any) -> bool:

@@ -102,7 +102,7 @@ class Executors(Detector):
             name=futures.pool_name(thing),
             what=kind.__qualname__,
             module=kind.__module__,
-            state=f"was not shut down ({workers} workers, {load})",
+            state=f"was not shut down ({workers} worker{'s' if workers != 1 else ''}, {load})",
         )
 
     def idle(self, thing: Any) -> bool:

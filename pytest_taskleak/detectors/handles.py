@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import sys
 import weakref
 from collections.abc import Callable, Iterable, Iterator
@@ -22,6 +23,7 @@ from pytest_taskleak.safely import is_a
 
 TASKS_FILE = asyncio.tasks.__file__
 TIMEOUTS_FILE = asyncio.timeouts.__file__
+ROUNDING = 1e-3
 OF_TASKS = frozenset({TASKS_FILE, TIMEOUTS_FILE})
 BASE_FILE = asyncio.base_events.__file__
 
@@ -84,7 +86,7 @@ class Handles(Detector):
             what=what,
             module=module,
             state="is still scheduled",
-            waits_for=f"its time, due in {self.patience(thing):.3g} s",
+            waits_for=f"its time, due in {math.ceil(self.patience(thing) - ROUNDING)} s",
         )
 
     def remove(self, thing: Any) -> bool:

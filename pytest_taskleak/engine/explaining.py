@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -9,8 +11,10 @@ from typing import Any
 from pytest_taskleak.engine.owner import Scope
 from pytest_taskleak.engine.settle import Leftover
 from pytest_taskleak.explain.birth import birth_of, library_of, relative
-from pytest_taskleak.model import Birth, Finding
+from pytest_taskleak.model import Birth, Finding, Resource
 
+AUTOMATIC = re.compile(r"(Task|Thread|ThreadPoolExecutor|ThreadPool|asyncio)[-_]\d|\w+PoolExecutor$")
+"""Names that the standard library gives by itself."""
 Broken = Callable[[Any], None]
 
 
@@ -76,7 +80,6 @@ def finding(item: Leftover, scope: Scope, root: str) -> Finding:
     resource = item.detector.describe(item.thing)
     birth = birth_of(item.birth)
     library = library_of(birth)
-    pattern = f"{resource.module}:{resource.what}" if resource.module else resource.what
     return Finding(
         kind=item.detector.kind,
         resource=replace(resource, waiting=relative(resource.waiting, root)),
@@ -84,5 +87,17 @@ def finding(item: Leftover, scope: Scope, root: str) -> Finding:
         birth=Birth(frames=relative(birth.frames, root), ancestor=relative(birth.ancestor, root)),
         library=library,
         advice=item.detector.advice(resource),
-        allow=f"{item.detector.kind}:{pattern}",
+        allow=f"{item.detector.kind}:{pattern(resource, scope)}",
     )
+
+
+def pattern(resource: Resource, scope: Scope) -> str:
+    """Return the narrowest pattern that stands for a resource: its code, its name, or its owner.
+
+    The standard library's names (`asyncio.sleep`, `Event.wait`) would allow half of the world.
+    """
+    if resource.module and resource.module.split(".")[0] not in sys.stdlib_module_names:
+        return f"{resource.module}:{resource.what}"
+    if resource.name != resource.what and not AUTOMATIC.match(resource.name):
+        return f"name={resource.name}"
+    return f"owner={scope.name}"

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from pytest_taskleak.adapt.awaiting import frame_at
-from pytest_taskleak.adapt.code import distribution_of, line_of
+from pytest_taskleak.adapt.code import STDLIB, distribution_of, line_of
 from pytest_taskleak.model import Birth, Frame
 
 
@@ -44,6 +44,9 @@ def shorten(path: str, root: str) -> str:
         _, found, rest = full.rpartition(os.sep + site + os.sep)
         if found:
             return rest.replace(os.sep, "/")
+    for library in STDLIB:
+        if full.startswith(library + os.sep):
+            return full[len(library) + 1 :].replace(os.sep, "/")
     if root and full.startswith(root + os.sep):
         return full[len(root) + 1 :].replace(os.sep, "/")
     return path

@@ -41,13 +41,15 @@ class Summary:
         self.verbosity = verbosity
         self.used: set[str] = set()
         self.adopted: list[str] = []
+        self.complete = False
         self.blocking: list[str] = []
 
     def pytest_report_header(self) -> list[str]:
         return list(self.header()) if self.verbosity >= 0 else []
 
     @pytest.hookimpl(trylast=True)
-    def pytest_sessionfinish(self) -> None:
+    def pytest_sessionfinish(self, exitstatus: int) -> None:
+        self.complete = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
         facts = self.facts()
         if facts is not None:
             self.take(facts)
@@ -69,6 +71,7 @@ class Summary:
         """Return the rules that matched nothing in a complete run."""
         args = self.config.args_source is pytest.Config.ArgsSource.ARGS
         part = terminalreporter.stats.get("deselected") or self.config.getoption("maxfail", 0)
+        part = part or not self.complete or self.config.getoption("collectonly", default=False)
         if part or (args and any("::" in arg for arg in self.config.args)):
             return []
         return [rule for rule in self.rules if rule not in self.used]

@@ -110,8 +110,22 @@ def block(finding: Finding, *, verbosity: int = 0) -> str:
         rows.append(row("library", f"leak of {finding.library}: no code of the project took part"))
     rows += [row("note", note) for note in finding.notes]
     rows.append(row("fix", finding.advice))
-    rows.append(row("allow", f"@pytest.mark.taskleak(allow={quoted(finding.allow)})"))
+    rows.append(row("allow", permission(finding)))
     return "\n".join(rows)
+
+
+def permission(finding: Finding) -> str:
+    """Return what to write, and where it takes effect, to allow a finding."""
+    rule = quoted(finding.allow)
+    owner = finding.owner
+    if owner.kind == "block":
+        return f"no_leaks(allow={rule})"
+    if owner.kind == "fixture" and owner.scope in ("class", "module"):
+        where = "on the class" if owner.scope == "class" else "as the module's pytestmark"
+        return f"pytest.mark.taskleak(allow={rule}) {where}"
+    if owner.kind == "fixture" and owner.scope != "function":
+        return f"taskleak_allow = [{rule}] in the ini file"
+    return f"@pytest.mark.taskleak(allow={rule})"
 
 
 def birth_rows(finding: Finding, verbosity: int) -> list[str]:
@@ -175,7 +189,8 @@ def summary(findings: Iterable[Finding]) -> list[tuple[str, ...]]:
     groups: dict[tuple[str, ...], list[Finding]] = {}
     for finding in findings:
         site = finding.site
-        key = (finding.code, finding.kind, finding.resource.what, str(site) if site else "?")
+        born = str(site) if site else "on an unknown line"
+        key = (finding.code, noun(finding), finding.resource.what, born)
         groups.setdefault(key, []).append(finding)
     rows: list[tuple[str, ...]] = []
     for (code, kind, what, born), members in groups.items():

@@ -36,7 +36,7 @@ def test_open_until_shut_down(lab: Lab) -> None:
     assert lab.live() == [pool]
     told = lab.detector("executor").describe(pool)
     assert (told.code, told.name, told.what) == ("TL303", "lab", "ThreadPoolExecutor")
-    assert told.state == "was not shut down (1 workers, idle)"
+    assert told.state == "was not shut down (1 worker, idle)"
     assert "with statement" in lab.detector("executor").advice(told)
     pool.shutdown()
     assert lab.live() == []
@@ -47,7 +47,7 @@ def test_busy_pool_owns_its_work(lab: Lab, stop: threading.Event) -> None:
     pool.submit(stop.wait)
     pool.submit(int)
     detector = lab.detector("executor")
-    assert detector.describe(pool).state == "was not shut down (1 workers, 2 calls unfinished)"
+    assert detector.describe(pool).state == "was not shut down (1 worker, 2 calls unfinished)"
     assert len(list(detector.parts(pool))) == 2
     stop.set()
     pool.shutdown()

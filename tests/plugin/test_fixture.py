@@ -95,7 +95,8 @@ def test_pending_and_owned_by(suite: Suite) -> None:
             assert isinstance(found, pytest_taskleak.Finding)
             assert found.owner.kind == "test"
             assert [f.resource.name for f in taskleak.owned_by("server")] == ["server"]
-            assert taskleak.owned_by("nobody") == []
+            with pytest.raises(pytest.UsageError, match="in use are server"):
+                taskleak.owned_by("nobody")
             with pytest.raises(pytest.UsageError, match="did you mean 'task'"):
                 taskleak.pending("taks")
             task.cancel()

@@ -267,3 +267,34 @@ def test_markers_of_fixture_scopes(suite: Suite) -> None:
         """
     )
     assert done.told() == {}
+
+
+def test_strict_xfail_with_a_fixture_that_has_teardown(suite: Suite) -> None:
+    done = suite(
+        """
+        import pytest_taskleak
+
+        @pytest.fixture
+        async def fixture():
+            yield
+
+        @pytest.mark.xfail(strict=True, raises=pytest_taskleak.TaskLeak)
+        async def test_a(fixture):
+            asyncio.create_task(forever())
+        """
+    )
+    assert done.counts == "1 xfailed"
+
+
+def test_unknown_ini_key(suite: Suite) -> None:
+    suite.ini["taskleak_alow"] = "task:x"
+    suite.write("def test_a(): pass")
+    done = suite.run(process=True)
+    assert done.ret == pytest.ExitCode.USAGE_ERROR
+    assert "unknown ini key 'taskleak_alow', did you mean 'taskleak_allow'?" in done.err
+
+
+def test_rules_are_not_called_unused_after_a_broken_collection(suite: Suite) -> None:
+    suite.write("raise RuntimeError")
+    done = suite.run("--taskleak-allow=task:x", process=True)
+    assert "matched nothing" not in done.out

@@ -170,3 +170,19 @@ def test_allow_line_is_python(name: str) -> None:
     line = next(row for row in block.splitlines() if row.startswith("  allow"))
     code = line.partition("allow=")[2].removesuffix(")")
     assert eval(code) == f"task:{name}"  # noqa: S307 -- the very point: the line can be pasted
+
+
+@pytest.mark.parametrize(
+    ("owner", "line"),
+    [
+        (TEST, '@pytest.mark.taskleak(allow="task:app.poller:Poller._run")'),
+        (FIXTURE, 'taskleak_allow = ["task:app.poller:Poller._run"] in the ini file'),
+        (
+            replace(FIXTURE, scope="module"),
+            'pytest.mark.taskleak(allow="task:app.poller:Poller._run") as the module\'s pytestmark',
+        ),
+        (Owner(kind="block", name="no_leaks"), 'no_leaks(allow="task:app.poller:Poller._run")'),
+    ],
+)
+def test_permission_takes_effect_where_it_is_written(owner: Owner, line: str) -> None:
+    assert text.permission(finding(owner=owner)) == line
