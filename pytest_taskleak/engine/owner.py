@@ -9,12 +9,9 @@ from __future__ import annotations
 
 import threading
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pytest_taskleak.model import Finding, Owner, OwnerKind
-
-if TYPE_CHECKING:
-    from pytest_taskleak.engine.births import Births
 
 BIRTH = "_taskleak_birth"
 """The attribute in which tasks and threads carry their birth record."""
@@ -68,7 +65,7 @@ class Scope:
         self.parent = parent
         self.policy = policy
         self.watch = watch
-        self.births: dict[str, Births] = {}
+        self.births: dict[str, Any] = {}  # kind -> engine.births.Births
         self.findings: list[Finding] = []
         self.value: Any = None
         self.closed = False
