@@ -110,10 +110,18 @@ class Telling:
                 self.deliver(scope.nodeid, verdict)
         faults, self.faults = self.faults + watch.faults, []
         watch.faults.clear()
-        for text_of in faults:
-            fault = TaskleakWarning(text_of)
-            self.config.issue_config_time_warning(fault, stacklevel=2)
+        for fault in faults:
+            self.confess(fault)
         self.tainted = watch.tainted() if watch.survivors else []
+
+    def confess(self, fault: str) -> None:
+        """Warn of a fault of the plugin itself; where warnings are errors, it is still not the test's."""
+        try:
+            self.config.issue_config_time_warning(TaskleakWarning(fault), stacklevel=2)
+        except TaskleakWarning:
+            terminal: Any = self.config.pluginmanager.get_plugin("terminalreporter")
+            if terminal is not None:
+                terminal.write_line(f"taskleak: {fault}")
 
     def deliver(self, nodeid: str, verdict: Verdict) -> None:
         """Send one more report for a test that is over: it made what was found only now."""

@@ -210,7 +210,8 @@ def test_fault_is_no_failure_even_with_warnings_as_errors(suite: Suite) -> None:
     )
     done = suite.run("-p", "suite_plugs", "-W", "error", process=True)
     assert "INTERNALERROR" not in done.out
-    assert [r.outcome for r in done.of("test_b", "call")] == ["passed"]
+    assert done.counts == "2 passed"
+    assert done.out.count("TL901") == 1
 
 
 @pytest.mark.parametrize("attribute", ["__repr__", "__eq__", "__hash__", "__bool__", "__getattr__"])
