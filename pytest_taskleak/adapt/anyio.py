@@ -51,7 +51,7 @@ def carry(var: contextvars.ContextVar[Any]) -> Callable[[Any], Any]:
     """Return the wrapper that sets `var` in the runner task's context before each step."""
 
     def wrap(original: Callable[..., Any]) -> Callable[..., Any]:
-        async def call_in_runner_task(self: Any, *args: Any, **options: Any) -> Any:
+        async def call_in_runner_task(self: Any, /, *args: Any, **options: Any) -> Any:
             task = getattr(self, "_runner_task", None)
             context = None if task is None else asyncio_.context_of(task)
             if context is not None:

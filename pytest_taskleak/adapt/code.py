@@ -11,8 +11,10 @@ from collections.abc import Iterable
 from functools import cache
 from types import CodeType
 
-USER, LIBRARY, SKIP, LOOP, HARNESS = range(5)
-"""Kinds of file: told; told after the user's; passed over; ends a loop's step; ends the user's code."""
+USER, LIBRARY, HARNESS, SKIP, LOOP = range(5)
+"""Kinds of file: told; told after the user's; ends the user's code; passed over; ends a loop's step.
+
+Those from `SKIP` on are passed over where a birth begins."""
 
 PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 ASYNCIO = os.path.dirname(os.path.abspath(asyncio.__file__))

@@ -38,7 +38,7 @@ class Executors(Detector):
         record_work = recorder(self.kind, mark=True)
 
         def wrap_init(original: Callable[..., None]) -> Callable[..., None]:
-            def __init__(executor: Any, *args: Any, **options: Any) -> None:  # noqa: N807
+            def __init__(executor: Any, /, *args: Any, **options: Any) -> None:  # noqa: N807
                 original(executor, *args, **options)
                 frame = sys._getframe(1)
                 if kind_of(frame.f_code.co_filename) == LOOP or getattr(self.local, "default", False):
@@ -49,7 +49,7 @@ class Executors(Detector):
             return __init__
 
         def wrap_work(original: Callable[..., None]) -> Callable[..., None]:
-            def __init__(item: Any, future: Any, *args: Any, **options: Any) -> None:  # noqa: N807
+            def __init__(item: Any, future: Any, /, *args: Any, **options: Any) -> None:  # noqa: N807
                 original(item, future, *args, **options)
                 record_work(future, sys._getframe(1))
 
@@ -63,10 +63,10 @@ class Executors(Detector):
             return set_default_executor
 
         def wrap_uvloop(original: Callable[..., Any]) -> Callable[..., Any]:
-            def run_in_executor(loop: Any, executor: Any, *args: Any) -> Any:
-                self.local.default = executor is None
+            def run_in_executor(loop: Any, /, *args: Any, **options: Any) -> Any:
+                self.local.default = (args[0] if args else options.get("executor")) is None
                 try:
-                    return original(loop, executor, *args)
+                    return original(loop, *args, **options)
                 finally:
                     self.local.default = False
 

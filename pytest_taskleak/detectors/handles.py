@@ -41,8 +41,8 @@ class Handles(Detector):
         record = recorder(self.kind, mark=False)
 
         def wrap(original: Callable[..., Any]) -> Callable[..., Any]:
-            def schedule(self: Any, when: float, *args: Any, **options: Any) -> Any:
-                handle = original(self, when, *args, **options)
+            def schedule(self: Any, /, *args: Any, **options: Any) -> Any:
+                handle = original(self, *args, **options)
                 frame = sys._getframe(1)
                 file = frame.f_code.co_filename
                 if file == BASE_FILE and frame.f_back is not None:

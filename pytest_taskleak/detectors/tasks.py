@@ -34,8 +34,8 @@ class Tasks(Detector):
         record = recorder(self.kind, mark=True)
 
         def wrap(original: Callable[..., Task]) -> Callable[..., Task]:
-            def create_task(self: asyncio.AbstractEventLoop, coro: Any, **options: Any) -> Task:
-                task = original(self, coro, **options)
+            def create_task(self: asyncio.AbstractEventLoop, /, *args: Any, **options: Any) -> Task:
+                task = original(self, *args, **options)
                 record(task, sys._getframe(1))
                 return task
 

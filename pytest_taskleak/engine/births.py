@@ -17,14 +17,13 @@ from types import FrameType
 from typing import Any
 
 from pytest_taskleak.adapt import asyncio_
-from pytest_taskleak.adapt.code import FILES, HARNESS, LIBRARY, LOOP, SKIP, USER, kind_of
+from pytest_taskleak.adapt.code import FILES, HARNESS, LIBRARY, SKIP, USER, kind_of
 from pytest_taskleak.engine import owner
 from pytest_taskleak.engine.owner import BIRTH, OWNER, Scope
 
 Frames = tuple[Any, ...]
 Record = tuple[Scope, Frames, Frames, bool]
 
-PASSED = (SKIP, LOOP)
 MOST_USER = 3
 MOST_LIBRARY = 3
 MOST_STEPS = 40
@@ -71,7 +70,7 @@ def walk(frame: FrameType | None) -> tuple[Frames, bool, bool]:
             kind = files[name]
         except KeyError:
             kind = kind_of(name)
-        if kind not in PASSED:
+        if kind < SKIP:
             break
         frame = frame.f_back
     found: list[Any] = []

@@ -183,7 +183,7 @@ def isolated_cases() -> list[type]:
 def wrap_case(original: Callable[..., Any]) -> Callable[..., Any]:
     """Set the owner in a test case's own context, which is as old as its instance."""
 
-    def run(self: Any, *args: Any, **options: Any) -> Any:
+    def run(self: Any, /, *args: Any, **options: Any) -> Any:
         context = getattr(self, "_asyncioTestContext", None)
         if context is not None and owner.watches:
             context.run(OWNER.set, owner.current())

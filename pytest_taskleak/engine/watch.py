@@ -21,6 +21,7 @@ from pytest_taskleak.engine.owner import OWNER, Scope
 from pytest_taskleak.engine.patch import PATCHES
 from pytest_taskleak.engine.reap import reap
 from pytest_taskleak.engine.settle import Budget, Leftover, settle
+from pytest_taskleak.engine.sparing import NOTE, Spared
 from pytest_taskleak.engine.survivor import Survivor
 from pytest_taskleak.engine.verdicts import NOTHING, mark_stuck, rule_for, sort, still_turns
 from pytest_taskleak.judge.policy import Policy, level
@@ -81,6 +82,7 @@ class Watch:
         self.survivors: list[Survivor] = []
         self.faults: list[str] = []
         self.used: set[str] = set()
+        self.spared = Spared()
         self.ruled: set[str] = set()
         self.lock = threading.RLock()
         self.running: Scope | None = None
@@ -268,7 +270,10 @@ class Watch:
         remove: Callable[[Sequence[Leftover]], list[Leftover]],
     ) -> list[Finding]:
         """Remove leaks; return their findings, with those that resisted marked as stuck."""
-        resisting = remove([item for item, _ in guilty]) if guilty else []
+        spared = [item for item, _ in guilty if self.spared.spares(item)]
+        going = [item for item, _ in guilty if item not in spared]
+        resisting = remove(going) if going else []
+        guilty = [(x, replace(f, notes=(*f.notes, NOTE)) if x in spared else f) for x, f in guilty]
         self.survivors += [Survivor(item, f, scope) for item, f in guilty if item in resisting]
         stuck = {id(item.thing) for item in resisting if still_turns(item)}
         return [mark_stuck(f) if id(item.thing) in stuck else f for item, f in guilty]

@@ -383,3 +383,56 @@ def test_looking_at_one_leak_does_not_destroy_another(suite: Suite) -> None:
         process=True,
     )
     assert done.told()["test_last"] == ["TL101 outer"]
+
+
+LIBRARY = """
+import asyncio
+
+started = {}
+
+async def poll():
+    while True:
+        await asyncio.sleep(60)
+
+def once_a_loop():
+    loop = asyncio.get_running_loop()
+    task = started.get(id(loop))
+    if task is None or task.done():
+        started[id(loop)] = loop.create_task(poll(), name="once")
+
+def each_time():
+    asyncio.get_running_loop().create_task(poll(), name="each")
+"""
+
+
+def test_a_library_that_starts_one_task_a_loop_is_told_once(suite: Suite) -> None:
+    """Removing it would make the next test, which is healthy, start another one."""
+    folder = suite.pytester.path / "site-packages"
+    folder.mkdir()
+    (folder / "suite_library.py").write_text(LIBRARY, encoding="utf-8")
+    done = suite(
+        """
+        import sys
+        sys.path.insert(0, "site-packages")
+        import suite_library
+        pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+        async def test_first():
+            suite_library.once_a_loop()
+
+        async def test_second():
+            suite_library.once_a_loop()
+
+        async def test_third():
+            suite_library.each_time()
+
+        async def test_fourth():
+            suite_library.each_time()
+        """,
+        process=True,
+    )
+    assert done.told() == {
+        "test_first": ["TL101 once"],
+        "test_third": ["TL101 each"],
+        "test_fourth": ["TL101 each"],
+    }

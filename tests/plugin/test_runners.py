@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from typing import TYPE_CHECKING
 
@@ -428,3 +429,41 @@ def test_uvloop_imported_in_the_middle_of_a_test(suite: Suite) -> None:
     assert {name: sorted(words) for name, words in done.told().items()} == {
         "test_first_use": ["TL101 left", "TL201 print"]
     }
+
+
+def test_arguments_by_keyword_are_passed_on(suite: Suite) -> None:
+    done = suite(
+        """
+        async def test_a():
+            loop = asyncio.get_running_loop()
+            loop.call_later(delay=60, callback=print).cancel()
+            loop.call_at(when=loop.time() + 60, callback=print).cancel()
+            await loop.create_task(coro=asyncio.sleep(0))
+            loop.set_default_executor(executor=ThreadPoolExecutor(max_workers=1))
+            await loop.run_in_executor(executor=None, func=int)
+
+        def test_b():
+            async def main():
+                pass
+            with asyncio.Runner() as runner:
+                runner.run(coro=main())
+        """.replace(
+            "async def test_a",
+            "from concurrent.futures import ThreadPoolExecutor\n\n        async def test_a",
+            1,
+        )
+    )
+    assert done.counts == "2 passed"
+
+
+def test_the_step_of_anyio_takes_any_keyword() -> None:
+    from contextvars import ContextVar
+
+    from pytest_taskleak.adapt import anyio
+
+    async def original(*args: object, **options: object) -> tuple[object, object]:
+        return args, options
+
+    step = anyio.carry(ContextVar("any", default=None))(original)
+    runner = object()
+    assert asyncio.run(step(runner, 1, self=2, original=3)) == ((runner, 1), {"self": 2, "original": 3})
