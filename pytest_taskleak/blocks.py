@@ -116,16 +116,16 @@ class no_leaks:  # noqa: N801 -- read as a verb: with no_leaks(): ...
         if inspect.iscoroutinefunction(function):
 
             @functools.wraps(function)
-            async def held(*args: Any, **options: Any) -> Any:
+            async def held_coroutine(*args: Any, **options: Any) -> Any:
                 async with self._again():
                     return await function(*args, **options)
 
-        else:
+            return held_coroutine  # type: ignore[return-value]
 
-            @functools.wraps(function)
-            def held(*args: Any, **options: Any) -> Any:
-                with self._again():
-                    return function(*args, **options)
+        @functools.wraps(function)
+        def held(*args: Any, **options: Any) -> Any:
+            with self._again():
+                return function(*args, **options)
 
         return held  # type: ignore[return-value]
 

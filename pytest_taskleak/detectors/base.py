@@ -41,6 +41,7 @@ class Recorder(Protocol):
 
     def __call__(self, kind: str, *, mark: bool) -> Record:
         """Return the recorder of a kind; `mark` also puts the record on the thing itself."""
+        ...
 
 
 class Detector:

@@ -58,7 +58,7 @@ class Scope:
         policy: Any = None,
         watch: Any = None,
     ) -> None:
-        self.kind = kind
+        self.kind: OwnerKind = kind
         self.name = name
         self.range = range
         self.nodeid = nodeid

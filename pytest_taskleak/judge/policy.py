@@ -40,8 +40,9 @@ class Policy:
 
 def level(finding: Finding, policy: Policy) -> Level:
     """Return how bad a finding is that no rule allows."""
-    chosen = policy.severity.get(finding.code, policy.severity.get(finding.kind))
-    worst: Level = chosen or "fail"
+    worst: Level = "fail"
+    for key in (finding.kind, finding.code):
+        worst = policy.severity.get(key, worst)
     if finding.library is not None and _weight(policy.library) < _weight(worst):
         worst = policy.library
     if policy.mode == "warn" and worst == "fail":

@@ -53,8 +53,9 @@ class Summary:
         facts = self.facts()
         if facts is not None:
             self.take(facts)
-            if hasattr(self.config, "workeroutput"):
-                self.config.workeroutput["taskleak"] = facts
+            output: Any = getattr(self.config, "workeroutput", None)
+            if output is not None:
+                output["taskleak"] = facts
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
