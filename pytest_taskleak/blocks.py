@@ -59,7 +59,7 @@ class no_leaks:  # noqa: N801 -- read as a verb: with no_leaks(): ...
         given: object = allow
         if not isinstance(given, str | list | tuple | set | frozenset):
             # A ValueError, as for every other bad argument.
-            raise ValueError(f"no_leaks: allow must be a rule or several - got {given!r}")  # noqa: TRY004
+            raise ValueError(f"no_leaks: allow must be a rule or several - got {given!r}")  # noqa: TRY004 -- see above
         rules = [allow] if isinstance(allow, str) else list(allow)
         self.policy = Policy(
             mode=mode,

@@ -37,7 +37,7 @@ class Phases:
         self.policy_of = policy_of
         self.test: Scope | None = None
         self.fixtures: dict[Any, Scope] = {}
-        watch.fixtures = lambda: tuple(self.fixtures.values())
+        watch.fixtures = lambda: (*self.fixtures.values(), *self.ended)
         self.wide: dict[Any, Scope] = {}
         self.closing: list[Any] = []
         self.teardowns = 0

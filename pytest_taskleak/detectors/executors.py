@@ -38,7 +38,7 @@ class Executors(Detector):
         record_work = recorder(self.kind, mark=True)
 
         def wrap_init(original: Callable[..., None]) -> Callable[..., None]:
-            def __init__(executor: Any, /, *args: Any, **options: Any) -> None:  # noqa: N807
+            def __init__(executor: Any, /, *args: Any, **options: Any) -> None:  # noqa: N807 -- the name of what it replaces
                 original(executor, *args, **options)
                 frame = sys._getframe(1)
                 if kind_of(frame.f_code.co_filename) == LOOP or getattr(self.local, "default", False):
@@ -49,7 +49,7 @@ class Executors(Detector):
             return __init__
 
         def wrap_work(original: Callable[..., None]) -> Callable[..., None]:
-            def __init__(item: Any, future: Any, /, *args: Any, **options: Any) -> None:  # noqa: N807
+            def __init__(item: Any, future: Any, /, *args: Any, **options: Any) -> None:  # noqa: N807 -- the name of what it replaces
                 original(item, future, *args, **options)
                 record_work(future, sys._getframe(1))
 

@@ -38,11 +38,17 @@ class Claims:
         """Return the leftovers that stay with their scope; give the others to their keeper."""
         kept: list[Leftover] = []
         for item in left:
-            keeper = self.keeper(scope, item)
-            if keeper is not None:
-                give(item, scope, keeper)
-            elif not item.detector.idle(item.thing) or not only_remembered(item.thing, (left, kept)):
+            try:
+                keeper = self.keeper(scope, item)
+                passing = keeper is None and item.detector.idle(item.thing)
+                if passing and only_remembered(item.thing, (left, kept)):
+                    continue
+            except Exception:  # noqa: BLE001 -- objects of the user can be odd; in doubt it stays
+                keeper = None
+            if keeper is None:
                 kept.append(item)
+            else:
+                give(item, scope, keeper)
         return kept
 
     def keeper(self, scope: Scope, item: Leftover) -> Scope | None:
@@ -68,8 +74,9 @@ class Claims:
             return False
         resource = item.detector.describe(thing)
         key = (resource.code, resource.module, resource.what)
-        older = self.singletons.get(key)
-        if older is not None and older() is not None and item.detector.alive(older()):
+        known = self.singletons.get(key)
+        older = known() if known is not None else None
+        if older is not None and item.detector.alive(older):
             return False
         if not kept_by_module(targets, {module_of(code) for code in codes}):
             return False

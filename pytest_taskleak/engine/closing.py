@@ -59,7 +59,7 @@ def loop_closing(loop: Any, event: str) -> bool:
     known = all(is_told(task) and not any(task is t for t, *_ in noted) for task in pending)
     resisting = cancel_all(loop, pending, told=known)
     for task, scope, found in noted:
-        if task in resisting:
+        if any(task is t for t in resisting) and found in scope.findings:
             scope.findings[scope.findings.index(found)] = mark_stuck(found)
     return event == "cancel"
 
@@ -128,7 +128,7 @@ def note(left: list[Leftover], event: str) -> list[Noted]:
             with watch.lock:
                 scope.findings.append(told)
             noted.append((item.thing, scope, told))
-        for item in left:
+        for item in mine:
             watch.told.add(item.thing)
         if scope.closed and scope not in watch.late:
             watch.late.append(scope)

@@ -30,11 +30,14 @@ class Spared:
         maker = item.birth[1][0]
         if kind_of(maker.co_filename) != LIBRARY:
             return False
-        known = self._loops.setdefault(item.detector.loop(item.thing), {})
+        try:
+            known = self._loops.setdefault(item.detector.loop(item.thing), {})
+        except TypeError:  # a loop that cannot be referred to weakly
+            return False
         first = known.get(maker)
         task = first() if first is not None else None
         if task is None or task.done():
             known[maker] = weakref.ref(item.thing)
             return True
-        task.cancel()
+        item.detector.remove(task)
         return False
