@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
 from typing import Any, Literal, TypeVar
 
-from pytest_taskleak.detectors import built_in
-from pytest_taskleak.diagnostics import CODES, LeakError, LeakGroup, TaskleakWarning
+from pytest_taskleak.detectors import built_in, codes_of
+from pytest_taskleak.diagnostics import LeakError, LeakGroup, TaskleakWarning
 from pytest_taskleak.engine.closing import begin
 from pytest_taskleak.engine.owner import Scope
 from pytest_taskleak.engine.reap import reap_here
@@ -66,6 +66,7 @@ class no_leaks:  # noqa: N801 -- read as a verb: with no_leaks(): ...
             grace=grace,
             detect=frozenset(checked(detect, kinds)),
             rules=tuple(readable(r, kinds) for r in rules),
+            levels={name: code.level for name, code in codes_of(built_in()).items()},
         )
         self._entered: list[tuple[Watch, Scope, Any]] = []
 
@@ -73,6 +74,7 @@ class no_leaks:  # noqa: N801 -- read as a verb: with no_leaks(): ...
         watch = Watch(built_in(), self.policy, name="no_leaks", root=_root())
         begin(watch)
         scope = Scope("block", "no_leaks", parent=watch.session, watch=watch)
+        watch.running = scope
         watch.enter(scope)
         self._entered.append((watch, scope, None))
 
@@ -157,7 +159,7 @@ class no_leaks:  # noqa: N801 -- read as a verb: with no_leaks(): ...
 def readable(rule: object, kinds: Sequence[str]) -> Rule:
     """Return a rule, or say whose rule cannot be read."""
     try:
-        return parse(rule, origin="no_leaks", kinds=kinds, codes=list(CODES))
+        return parse(rule, origin="no_leaks", kinds=kinds, codes=list(codes_of(built_in())))
     except RuleError as error:
         raise RuleError(f"no_leaks: {error}") from None
 

@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-OwnerKind = Literal["test", "fixture", "session", "block"]
+OwnerKind = Literal["test", "fixture", "module", "session", "block"]
 Role = Literal["project", "library", "machinery"]
 Level = Literal["fail", "warn", "note", "ignore"]
 
 SCHEMA = 1
+PLAIN = ("code", "name", "what", "module", "state", "waits_for", "role", "noun", "outlives")
+"""The parts of a resource that are plain in JSON too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,11 +37,30 @@ class Frame:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Code:
+    """The page of a message code.
+
+    Parameters:
+        title: the heading of its page.
+        meaning: what is the case, in one sentence.
+        cause: what the code under test typically does.
+        cure: what to change.
+        level: how bad it is where nobody says otherwise.
+    """
+
+    title: str
+    meaning: str
+    cause: str
+    cure: str
+    level: Level = "fail"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Owner:
     """The test or the fixture instance on whose behalf a resource was made.
 
     Parameters:
-        kind: `test`, `fixture`, `session` (imports, plugins) or `block` (`no_leaks`).
+        kind: `test`, `fixture`, `module`, `session` (imports, plugins) or `block` (`no_leaks`).
         name: the fixture's or the test's name.
         scope: `function`, `class`, `module`, `package` or `session`.
         nodeid: the node id of the test, or of the last test that used the fixture.
@@ -89,6 +110,10 @@ class Resource:
         state: a short clause that follows the name: "is still pending".
         waiting: where it waits, outermost frame first.
         waits_for: the primitive that it waits for, as "asyncio.sleep(30)".
+        role: what `what` is to the thing: `coroutine`, `target`, `callback`, or empty.
+        noun: the word for it where the kind is too wide, as "executor call".
+        outlives: the clause is followed by "after ... ended"; else it stands for itself.
+        details: further lines, each with its label.
     """
 
     code: str
@@ -98,6 +123,10 @@ class Resource:
     state: str = ""
     waiting: tuple[Frame, ...] = ()
     waits_for: str = ""
+    role: str = ""
+    noun: str = ""
+    outlives: bool = True
+    details: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,6 +179,10 @@ class Finding:
             "module": self.resource.module,
             "state": self.resource.state,
             "waits_for": self.resource.waits_for,
+            "role": self.resource.role,
+            "noun": self.resource.noun,
+            "outlives": self.resource.outlives,
+            "details": [list(pair) for pair in self.resource.details],
             "fingerprint": self.fingerprint,
             "headline": self.headline,
         }
@@ -166,8 +199,9 @@ class Finding:
     def from_json(cls, data: Mapping[str, Any]) -> "Finding":
         """Rebuild a finding that crossed a process border."""
         resource = Resource(
-            **{k: data[k] for k in ("code", "name", "what", "module", "state", "waits_for")},
+            **{k: data[k] for k in PLAIN},
             waiting=_frames(data["waiting"]),
+            details=tuple((label, text) for label, text in data["details"]),
         )
         return cls(
             kind=data["kind"],

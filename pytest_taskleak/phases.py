@@ -14,6 +14,7 @@ from typing import Any
 
 from pytest_taskleak.adapt import pytest_
 from pytest_taskleak.diagnostics import TaskLeak
+from pytest_taskleak.engine.losses import LOSSES
 from pytest_taskleak.engine.owner import Scope
 from pytest_taskleak.engine.patch import PATCHES
 from pytest_taskleak.engine.verdicts import NOTHING
@@ -65,6 +66,8 @@ class Phases:
         self.last = nodeid
         watch.budget.left = (policy or watch.policy).grace
         watch.enter(self.test)
+        for opened in watch.openers:
+            opened()
         PATCHES.refresh()
 
     def used(self, item: Any) -> None:
@@ -80,7 +83,7 @@ class Phases:
         about such a mark before the teardown.
         """
         test = self.test
-        if test is None or not (test.births or test.findings or self.unmet):
+        if test is None or not (test.births or test.findings or self.unmet or LOSSES.queue):
             return NOTHING
         if (self.teardowns or pytest_.has_finalizers(item)) and not pytest_.awaits(item, TaskLeak):
             return NOTHING

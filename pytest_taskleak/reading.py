@@ -6,7 +6,7 @@ Every value is read once, when the run is configured, so that a typo is a usage 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +15,7 @@ import pytest
 from pytest_taskleak.adapt import pytest_
 from pytest_taskleak.judge.allow import Rule, RuleError, parse, singular, suggestion
 from pytest_taskleak.judge.policy import Policy
-from pytest_taskleak.model import Level
+from pytest_taskleak.model import Code, Level
 from pytest_taskleak.options import (
     LEVELS,
     LIBRARY_LEVELS,
@@ -36,11 +36,18 @@ def is_off(environ: Any = os.environ) -> bool:
 
 
 class Reader:
-    """Reads settings against the kinds and codes that the detectors bring."""
+    """Reads settings against the kinds and codes that the detectors bring.
 
-    def __init__(self, kinds: Sequence[str], codes: Iterable[str]) -> None:
+    Parameters:
+        kinds: kind -> whether it is watched by default.
+        codes: message code -> its page.
+    """
+
+    def __init__(self, kinds: Mapping[str, bool], codes: Mapping[str, Code]) -> None:
         self.kinds = tuple(kinds)
+        self.watched = frozenset(kind for kind, default in kinds.items() if default)
         self.codes = tuple(codes)
+        self.levels = {name: code.level for name, code in codes.items()}
 
     def policy(self, config: pytest.Config) -> Policy:
         """Return the policy of the session.
@@ -64,6 +71,7 @@ class Reader:
                 self.rule(text, where) for option, where in places(config, OPTIONS[3]) for text in option
             ),
             library=one_of(library, LIBRARY_LEVELS, "library", library_at),
+            levels=self.levels,
             severity=dict(
                 self.severity(text, where)
                 for option, where in reversed(places(config, OPTIONS[5]))
@@ -88,7 +96,7 @@ class Reader:
         words = [value] if isinstance(value, str) else list(value or ())
         words = [w for word in words for w in str(word).replace(",", " ").split()]
         plain = {self.kind(w, where) for w in words if w[0] not in "+-"}
-        chosen = plain or set(self.kinds)
+        chosen = plain or set(self.watched)
         chosen |= {self.kind(w[1:], where) for w in words if w[0] == "+"}
         chosen -= {self.kind(w[1:], where) for w in words if w[0] == "-"}
         return frozenset(chosen)

@@ -42,11 +42,12 @@ class Starter:
     @cached_property
     def reader(self) -> Reader:
         """What reads settings, against the kinds and codes of the detectors."""
+        from pytest_taskleak.detectors import codes_of
         from pytest_taskleak.diagnostics import CODES
         from pytest_taskleak.reading import Reader
 
-        codes = [*CODES, *(code for d in self.detectors for code in d.titles if code not in CODES)]
-        return Reader([d.kind for d in self.detectors], codes)
+        kinds = {d.kind: d.default for d in self.detectors}
+        return Reader(kinds, {**CODES, **codes_of(self.detectors)})
 
     @cached_property
     def policy(self) -> Policy:
@@ -123,7 +124,7 @@ class Starter:
         policy = self.policy
         if policy.mode == "off":
             return ["taskleak: watching only what asks for it by marker or fixture"]
-        kinds = ", ".join(f"{d.kind}s" for d in self.detectors if d.kind in policy.detect)
+        kinds = ", ".join(d.plural or f"{d.kind}s" for d in self.detectors if d.kind in policy.detect)
         lines = [f"taskleak: {policy.mode}; watching {kinds}; grace {policy.grace:g} s"]
         return lines + [f"taskleak: not seen here: {what}" for what in PATCHES.missing()]
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from pytest_taskleak.adapt import pytest_
+from pytest_taskleak.engine.losses import LOSSES
 from pytest_taskleak.engine.verdicts import NOTHING
 from pytest_taskleak.engine.watch import Watch
 from pytest_taskleak.phases import Phases
@@ -44,7 +45,7 @@ class Hooks:
             raise
         phases, test = self.phases, self.phases.test
         failed = pytest_.own_failure(item)
-        if failed or phases.unmet or (test is not None and (test.births or test.findings)):
+        if failed or phases.unmet or LOSSES.queue or (test is not None and (test.births or test.findings)):
             self.call_ended(item, failed=failed)
 
     def call_ended(self, item: pytest.Item, *, failed: bool) -> None:

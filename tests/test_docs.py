@@ -23,11 +23,13 @@ from types import ModuleType
 
 import pytest
 
-from pytest_taskleak.diagnostics import CODES
+from pytest_taskleak.detectors import built_in, codes_of
+from pytest_taskleak.diagnostics import CODES as OWN
 from pytest_taskleak.options import OPTIONS
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
+CODES = {**codes_of(built_in()), **OWN}
 HIDDEN = {"_build", "_generated", "news"}
 FENCE = re.compile(
     r"^<!-- (?P<verb>run|file|shows)(?:: (?P<what>.*?))? -->\n```\w*\n(?P<code>.*?)^```$",

@@ -1,7 +1,7 @@
 """How do the reference pages stay in step with the code?
 
-They are written from the code's own tables, `options.OPTIONS` and `diagnostics.CODES`, each time
-the pages are built; nobody edits them by hand.
+They are written from the code's own tables, `options.OPTIONS`, `diagnostics.CODES` and the codes of
+the detectors, each time the pages are built; nobody edits them by hand.
 """
 
 from __future__ import annotations
@@ -68,11 +68,13 @@ def codes_page(codes: Mapping[str, Code]) -> str:
 
 def write(folder: Path) -> None:
     """Write both pages; leave a file alone that says the same already."""
+    from pytest_taskleak.detectors import built_in, codes_of
     from pytest_taskleak.diagnostics import CODES
     from pytest_taskleak.options import OPTIONS
 
+    codes = {**codes_of(built_in()), **CODES}
     folder.mkdir(exist_ok=True)
-    for name, text in (("options.md", options_page(OPTIONS)), ("codes.md", codes_page(CODES))):
+    for name, text in (("options.md", options_page(OPTIONS)), ("codes.md", codes_page(codes))):
         page = folder / name
         if not page.exists() or page.read_text("utf-8") != text:
             page.write_text(text, "utf-8")

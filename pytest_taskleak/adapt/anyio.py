@@ -15,6 +15,7 @@ from typing import Any
 from pytest_taskleak.adapt import asyncio_
 
 BACKEND = "anyio._backends._asyncio"
+BACKENDS = (BACKEND,)
 OWN_COROUTINES = ("_shutdown_process_pool_on_exit",)
 
 

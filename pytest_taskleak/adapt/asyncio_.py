@@ -17,6 +17,9 @@ from pytest_taskleak.safely import attribute, is_a
 Loop = asyncio.AbstractEventLoop
 Task = asyncio.Task[Any]
 
+UVLOOP = ("uvloop",)
+"""What must be imported before uvloop's loop class can be patched."""
+
 _get_running_loop = events._get_running_loop  # noqa: SLF001
 _current_task = tasks.current_task
 _all_tasks = tasks.all_tasks

@@ -11,26 +11,26 @@ from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 
-WATCHED = frozenset(
-    {"uvloop", "anyio._backends._asyncio", "concurrent.futures.process", "unittest.async_case"}
-)
-
 
 class Noticer(MetaPathFinder):
     """Calls back when one of a few modules has been loaded.
 
     Parameters:
         loaded: called after each of them.
+
+    Attributes:
+        names: the modules that are waited for.
     """
 
     def __init__(self, loaded: Callable[[], None]) -> None:
         self.loaded = loaded
+        self.names: frozenset[str] = frozenset()
 
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """Return the spec of a watched module with a loader that calls back, `None` for any other."""
-        if name not in WATCHED:
+        if name not in self.names:
             return None
         spec = PathFinder.find_spec(name, path, target)
         if spec is not None and spec.loader is not None:

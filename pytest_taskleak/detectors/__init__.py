@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from collections.abc import Iterable
 from functools import cache
 
 from pytest_taskleak.detectors.base import Detector
-
-ORDER = ("task", "timer", "thread", "executor")
-"""The order in which built-in kinds are told; further ones follow by name."""
+from pytest_taskleak.model import Code
 
 
 @cache
@@ -17,5 +16,9 @@ def built_in() -> tuple[Detector, ...]:
     """Return the built-in detectors, found by walking this folder."""
     names = [module.name for module in pkgutil.iter_modules(__path__) if module.name != "base"]
     found: list[Detector] = [importlib.import_module(f"{__name__}.{name}").detector for name in names]
-    ranks = {kind: rank for rank, kind in enumerate(ORDER)}
-    return tuple(sorted(found, key=lambda d: (ranks.get(d.kind, len(ranks)), d.kind)))
+    return tuple(sorted(found, key=lambda d: (d.rank, d.kind)))
+
+
+def codes_of(detectors: Iterable[Detector]) -> dict[str, Code]:
+    """Return the message codes of some detectors, each with its page."""
+    return {name: code for detector in detectors for name, code in detector.codes.items()}

@@ -16,10 +16,11 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, ClassVar
 
 from pytest_taskleak.adapt import asyncio_, futures
+from pytest_taskleak.adapt.asyncio_ import UVLOOP
 from pytest_taskleak.adapt.awaiting import frame_at
 from pytest_taskleak.adapt.code import LOOP, kind_of
 from pytest_taskleak.detectors.base import Detector, Patch, Recorder
-from pytest_taskleak.model import Resource
+from pytest_taskleak.model import Code, Resource
 
 
 class Executors(Detector):
@@ -27,7 +28,21 @@ class Executors(Detector):
 
     kind = "executor"
     collectable = True
-    titles: ClassVar = {"TL303": "not shut down", "TL304": "outlived {owner}"}
+    rank = 40
+    codes: ClassVar = {
+        "TL303": Code(
+            title="executor not shut down",
+            meaning="A thread or process pool executor was never shut down; its workers live on.",
+            cause="An executor made without a with statement, or kept by an object that has no close().",
+            cure="Use the executor in a with statement, or call its shutdown().",
+        ),
+        "TL304": Code(
+            title="executor call left running",
+            meaning="A call submitted to an executor (to_thread, run_in_executor, submit) had not returned.",
+            cause="A blocking call in a worker thread; cancelling the awaiting task does not stop it.",
+            cure="Wait for the result, and give the call a timeout or a way to be stopped.",
+        ),
+    }
 
     def __init__(self) -> None:
         self.defaults: weakref.WeakSet[Any] = weakref.WeakSet()
@@ -72,10 +87,14 @@ class Executors(Detector):
 
             return run_in_executor
 
-        yield Patch(executor_classes, "__init__", wrap_init, "executors")
+        yield Patch(
+            executor_classes, "__init__", wrap_init, "executors", after=("concurrent.futures.process",)
+        )
         yield Patch(futures.work_items, "__init__", wrap_work, "work of executors")
-        yield Patch(asyncio_.loop_classes, "set_default_executor", wrap_default, "default executors")
-        yield Patch(uvloop_only, "run_in_executor", wrap_uvloop, "default executors of uvloop")
+        yield Patch(
+            asyncio_.loop_classes, "set_default_executor", wrap_default, "default executors", after=UVLOOP
+        )
+        yield Patch(uvloop_only, "run_in_executor", wrap_uvloop, "default executors of uvloop", after=UVLOOP)
 
     def alive(self, thing: Any) -> bool:
         if isinstance(thing, concurrent.futures.Future):
@@ -103,10 +122,15 @@ class Executors(Detector):
             what=kind.__qualname__,
             module=kind.__module__,
             state=f"was not shut down ({workers} worker{'s' if workers != 1 else ''}, {load})",
+            role="target",
+            outlives=False,
         )
 
     def idle(self, thing: Any) -> bool:
         return not isinstance(thing, concurrent.futures.Future) and not any(self.parts(thing))
+
+    def helper(self, thing: Any) -> bool:
+        return True
 
     def blocks_exit(self, thing: Any) -> bool:
         return True  # the interpreter joins the workers of every executor
@@ -145,6 +169,8 @@ def describe_work(future: concurrent.futures.Future[Any]) -> Resource:
         what=what,
         module=module,
         state=f"is still {'running' + where if ident else 'waiting for a worker'}",
+        role="target",
+        noun="executor call",
         waiting=tuple(frame_at(code, line) for code, line in futures.stack_of(ident)) if ident else (),
         waits_for=futures.blocked_in(ident) if ident else "",
     )

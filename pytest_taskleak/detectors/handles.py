@@ -13,12 +13,14 @@ import math
 import sys
 import weakref
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from pytest_taskleak.adapt import asyncio_
+from pytest_taskleak.adapt.asyncio_ import UVLOOP
 from pytest_taskleak.adapt.futures import bound_to, describe
-from pytest_taskleak.detectors.base import Detector, Patch, Recorder
-from pytest_taskleak.model import Resource
+from pytest_taskleak.detectors.base import Detector, Ending, Patch, Recorder
+from pytest_taskleak.model import Code, Resource
 from pytest_taskleak.safely import is_a
 
 TASKS_FILE = asyncio.tasks.__file__
@@ -32,9 +34,20 @@ class Handles(Detector):
     """Timers of a loop that wait for their time."""
 
     kind = "timer"
-    titles: ClassVar = {
-        "TL201": "outlived {owner}",
-        "TL202": "dropped: its loop was closed before it was due",
+    rank = 20
+    codes: ClassVar = {
+        "TL201": Code(
+            title="timer left scheduled",
+            meaning="A call_later() or call_at() timer was still armed when its owner's scope had closed.",
+            cause="The handle was not kept, or close() forgets it; a periodic callback arms itself again.",
+            cure="Keep the handle and cancel it when closing.",
+        ),
+        "TL202": Code(
+            title="timer dropped",
+            meaning="A loop was closed while a timer on it was still scheduled; its callback will never run.",
+            cause="As TL201, seen at the last moment.",
+            cure="Keep the handle and cancel it when closing.",
+        ),
     }
 
     def patches(self, recorder: Recorder) -> Iterable[Patch]:
@@ -55,14 +68,17 @@ class Handles(Detector):
             return schedule
 
         without = "timers"
-        yield Patch(asyncio_.loop_classes, "call_at", wrap, without)
-        yield Patch(uvloop_only, "call_later", wrap, without)
+        yield Patch(asyncio_.loop_classes, "call_at", wrap, without, after=UVLOOP)
+        yield Patch(uvloop_only, "call_later", wrap, without, after=UVLOOP)
 
     def alive(self, thing: Any) -> bool:
         if not asyncio_.timer_alive(thing) or innocent(thing):
             return False
         loop = asyncio_.loop_of_handle(thing)
         return loop is not None and not loop.is_closed()  # what a closed loop dropped was noted then
+
+    def on_loop(self, loop: Any, ending: Ending) -> Iterable[Any]:
+        return asyncio_.scheduled(loop) if ending == "close" and asyncio_.has_timers(loop) else ()
 
     def loop(self, thing: Any) -> Any:
         return asyncio_.loop_of_handle(thing)
@@ -72,6 +88,9 @@ class Handles(Detector):
         if loop is None:
             return float("inf")
         return float(max(0.0, thing.when() - loop.time()))
+
+    def passing(self, thing: Any, seconds: float) -> bool:
+        return self.patience(thing) <= seconds
 
     def keeper(self, thing: Any) -> Iterable[Any]:
         callback, _ = asyncio_.handle_parts(thing)
@@ -87,7 +106,12 @@ class Handles(Detector):
             module=module,
             state="is still scheduled",
             waits_for=f"its time, due in {math.ceil(self.patience(thing) - ROUNDING)} s",
+            role="callback",
         )
+
+    def ended(self, resource: Resource, ending: Ending) -> Resource:
+        state = "was still scheduled when its loop was closed"
+        return replace(resource, code="TL202", state=state, outlives=False)
 
     def remove(self, thing: Any) -> bool:
         loop = asyncio_.loop_of_handle(thing)

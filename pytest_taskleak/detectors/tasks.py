@@ -10,24 +10,47 @@ import asyncio
 import contextlib
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from pytest_taskleak.adapt import anyio as anyio_
 from pytest_taskleak.adapt import asyncio_, awaiting
-from pytest_taskleak.adapt.asyncio_ import Task
-from pytest_taskleak.detectors.base import Detector, Patch, Recorder
-from pytest_taskleak.model import Resource
+from pytest_taskleak.adapt.asyncio_ import UVLOOP, Task
+from pytest_taskleak.detectors.base import Detector, Ending, Patch, Recorder
+from pytest_taskleak.model import Code, Resource
 
 
 class Tasks(Detector):
     """Tasks left pending on any loop."""
 
     kind = "task"
-    titles: ClassVar = {
-        "TL101": "outlived {owner}",
-        "TL102": "cut off when its runner closed",
-        "TL103": "destroyed: its loop was closed under it",
-        "TL104": "stuck: it ignores cancellation",
+    rank = 10
+    codes: ClassVar = {
+        "TL101": Code(
+            title="task left running",
+            meaning="A task was still pending when the scope of its owner had closed, on a live loop.",
+            cause="create_task() whose result nobody awaits or cancels; a background worker without a stop.",
+            cure="Keep the task; cancel and await it, or let asyncio.TaskGroup do both.",
+        ),
+        "TL102": Code(
+            title="task cut off",
+            meaning="A task was pending when its runner closed (asyncio.run, Runner.close, a test runner's) "
+            "and was cancelled in silence.",
+            cause="The main coroutine returned before the tasks that it had started.",
+            cure="Await or cancel the task before the main coroutine returns.",
+        ),
+        "TL103": Code(
+            title="task destroyed",
+            meaning="A loop was closed while a task on it was pending; nobody had cancelled the task.",
+            cause="loop.close() right after run_until_complete(), with work left over.",
+            cure="Cancel what is left and run the loop until it has ended, or use asyncio.run.",
+        ),
+        "TL104": Code(
+            title="task stuck",
+            meaning="A task was cancelled and did not end within the bound.",
+            cause="except BaseException, except CancelledError or suppress() around an await in a loop.",
+            cure="Let CancelledError through: catch it only to clean up, then raise it again.",
+        ),
     }
 
     def patches(self, recorder: Recorder) -> Iterable[Patch]:
@@ -41,10 +64,14 @@ class Tasks(Detector):
 
             return create_task
 
-        yield Patch(asyncio_.loop_classes, "create_task", wrap, "the line on which a task was made")
+        without = "the line on which a task was made"
+        yield Patch(asyncio_.loop_classes, "create_task", wrap, without, after=UVLOOP)
 
     def alive(self, thing: Any) -> bool:
         return not thing.done() and not anyio_.is_machinery(thing) and thing is not asyncio_.running_task()
+
+    def on_loop(self, loop: Any, ending: Ending) -> Iterable[Any]:
+        return asyncio_.tasks_of(loop)
 
     def loop(self, thing: Any) -> Any:
         return asyncio_.loop_of(thing)
@@ -69,7 +96,17 @@ class Tasks(Detector):
             state="is still pending",
             waiting=frames,
             waits_for=leaf,
+            role="coroutine",
         )
+
+    def ended(self, resource: Resource, ending: Ending) -> Resource:
+        if ending == "close":
+            state = "was pending when its loop was closed"
+            return replace(resource, code="TL103", state=state, outlives=False)
+        return replace(resource, code="TL102", state="was cut off when its runner closed", outlives=False)
+
+    def resisting(self, resource: Resource) -> Resource:
+        return replace(resource, code="TL104", state="ignores cancellation", outlives=False)
 
     def remove(self, thing: Any) -> bool:
         loop = asyncio_.loop_of(thing)

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 from pytest_taskleak.adapt import futures, helpers
 from pytest_taskleak.adapt.awaiting import frame_at
 from pytest_taskleak.detectors.base import Detector, Patch, Recorder
-from pytest_taskleak.model import Frame, Resource
+from pytest_taskleak.model import Code, Frame, Resource
 
 
 class RawThread:
@@ -32,7 +32,21 @@ class Threads(Detector):
     """Threads of `threading` and `_thread`."""
 
     kind = "thread"
-    titles: ClassVar = {"TL301": "outlived {owner}", "TL302": "outlived {owner}"}
+    rank = 30
+    codes: ClassVar = {
+        "TL301": Code(
+            title="thread left running",
+            meaning="A thread was alive when its owner's scope had closed.",
+            cause="No stop signal, no join(); a blocking call without a timeout; a Timer not cancelled.",
+            cure="Give the thread a way to stop, then join() it.",
+        ),
+        "TL302": Code(
+            title="raw thread left running",
+            meaning="A thread of _thread.start_new_thread was alive when its owner's scope had closed.",
+            cause="Such a thread cannot be joined; nothing waits for it.",
+            cure="Use threading.Thread and join() it.",
+        ),
+    }
 
     def patches(self, recorder: Recorder) -> Iterable[Patch]:
         record = recorder(self.kind, mark=True)
@@ -93,6 +107,7 @@ class Threads(Detector):
                 state="(started by _thread) is still running",
                 waiting=frames,
                 waits_for=futures.blocked_in(thing.ident),
+                role="target",
             )
         module, what = futures.describe(futures.target_of(thing))
         daemon = "daemon" if thing.daemon else "non-daemon"
@@ -108,7 +123,11 @@ class Threads(Detector):
             state=f"({'threading.Timer' if timer else daemon}) is still running",
             waiting=stack(thing.ident),
             waits_for=waits,
+            role="target",
         )
+
+    def helper(self, thing: Any) -> bool:
+        return isinstance(thing, threading.Thread) and thing.daemon
 
     def blocks_exit(self, thing: Any) -> bool:
         return not isinstance(thing, RawThread) and not thing.daemon

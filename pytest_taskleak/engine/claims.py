@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Any
 
 from pytest_taskleak.adapt.awaiting import is_method
@@ -66,7 +65,7 @@ class Claims:
     def is_singleton(self, scope: Scope, item: Leftover, targets: list[Any]) -> bool:
         """Tell whether a leftover is the one helper of its kind that its maker's module keeps."""
         thing = item.thing
-        if item.birth is None or not (is_daemon(thing) or item.detector.kind == "executor"):
+        if item.birth is None or not item.detector.helper(thing):
             return False
         names = {scope.name, scope.name.split("[")[0], scope.name.split(" ")[0]}  # "setUpClass of X"
         codes = [code for code in item.birth[1][::2] if code.co_name not in names]
@@ -88,11 +87,6 @@ class Claims:
             f"process, first by {scope.owner}"
         )
         return True
-
-
-def is_daemon(thing: Any) -> bool:
-    """Tell whether a thing is a thread that does not keep the process from ending."""
-    return isinstance(thing, threading.Thread) and thing.daemon
 
 
 def made_by(keeper: Any, birth: Any) -> bool:

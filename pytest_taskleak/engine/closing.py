@@ -12,77 +12,93 @@ from dataclasses import replace
 from typing import Any
 
 from pytest_taskleak.adapt import asyncio_
+from pytest_taskleak.detectors.base import Ending
 from pytest_taskleak.engine import owner
 from pytest_taskleak.engine.explaining import explain
 from pytest_taskleak.engine.owner import BIRTH, OWNER, Scope
 from pytest_taskleak.engine.reap import cancel_all
 from pytest_taskleak.engine.settle import Leftover, settle
-from pytest_taskleak.engine.verdicts import mark_stuck
+from pytest_taskleak.engine.verdicts import resisting as marked
 from pytest_taskleak.model import Finding
 
-Noted = tuple[Any, Scope, Finding]
-
-CODES = {"cancel": {"task": "TL102"}, "close": {"task": "TL103", "timer": "TL202"}}
+Noted = tuple[Leftover, Scope, Finding]
 
 
-def loop_closing(loop: Any, event: str) -> bool:
+def loop_closing(loop: Any, ending: Ending) -> bool:
     """Note what is left on a loop; return whether its tasks were cancelled here.
 
     Parameters:
         loop: the loop that is about to cancel everything, or to be closed.
-        event: `cancel` or `close`.
+        ending: which of the two.
     """
     watch = owner.watches[-1]
-    if watch is None or not asyncio_.can_turn(loop):
+    if not asyncio_.can_turn(loop):
         return False
-
     pending = asyncio_.tasks_of(loop)
-    if not pending and (event == "cancel" or not asyncio_.has_timers(loop)):
-        return event == "cancel"
-
-    def live(tasks: Any = None) -> list[Leftover]:
-        return [item for item in left_on(loop, event, watch, tasks) if counts(item)]
-
+    if not pending and not (ending == "close" and asyncio_.has_timers(loop)) and not tied_to(loop, ending):
+        return ending == "cancel"
     noted: list[Noted] = []
     try:
-        if live(pending):
-            settle(live, watch.grant(watch.policy))
-            noted = note(live(), event)
-            pending = asyncio_.tasks_of(loop)
+        noted = judge(loop, ending, watch)
+        pending = asyncio_.tasks_of(loop)
     except Exception:  # noqa: BLE001 -- a fault of the watcher must not keep a loop from closing
         watch.faults.append(f"TL901 a closing loop could not be judged:\n{traceback.format_exc()}")
         return False
-    if event == "close":
+    if ending == "close":
         pending = [task for task in pending if is_told(task)]
     if not pending:
-        return event == "cancel"
-    known = all(is_told(task) and not any(task is t for t, *_ in noted) for task in pending)
+        return ending == "cancel"
+    known = all(is_told(task) and not any(task is item.thing for item, *_ in noted) for task in pending)
     resisting = cancel_all(loop, pending, told=known)
-    for task, scope, found in noted:
-        if any(task is t for t in resisting) and found in scope.findings:
-            scope.findings[scope.findings.index(found)] = mark_stuck(found)
-    return event == "cancel"
+    for item, scope, found in noted:
+        if any(item.thing is t for t in resisting) and found in scope.findings:
+            scope.findings[scope.findings.index(found)] = marked(item, found)
+    return ending == "cancel"
 
 
-def left_on(loop: Any, event: str, watch: Any, pending: Any = None) -> Iterable[Leftover]:
-    """Yield the tasks of a loop, and before it closes its timers."""
-    tasks = watch.detectors.get("task")
-    if tasks is not None:
-        for task in asyncio_.tasks_of(loop) if pending is None else pending:
-            if tasks.alive(task):
-                yield Leftover(tasks, task, getattr(task, BIRTH, None))
-    timers = watch.detectors.get("timer")
-    if timers is not None and event == "close":
-        for handle in asyncio_.scheduled(loop):
-            if timers.alive(handle) and timers.patience(handle) > watch.budget.left:
-                yield Leftover(timers, handle, birth_in(handle))
+def judge(loop: Any, ending: Ending, watch: Any) -> list[Noted]:
+    """Settle what is left on a loop, and write down what stays."""
+
+    def live() -> list[Leftover]:
+        return [item for item in left_on(loop, ending, watch) if counts(item)]
+
+    left = live()
+    if not left:
+        return []
+    del left
+    settle(live, watch.grant(watch.policy))
+    watch.collect(live)
+    return note(live(), ending)
 
 
-def birth_in(handle: Any) -> Any:
-    """Return the birth record of a timer, looked up in the scope that its context names."""
-    scope = scope_in(handle)
-    for entry in scope.births.get("timer", ()) if scope is not None else ():
-        if entry() is handle:
+def left_on(loop: Any, ending: Ending, watch: Any) -> Iterable[Leftover]:
+    """Yield what of each kind is on a loop that ends: what the loop knows, and what was born for it."""
+    for detector in tuple(watch.detectors.values()):
+        for thing in detector.on_loop(loop, ending):
+            if detector.alive(thing) and not detector.passing(thing, watch.budget.left):
+                yield Leftover(detector, thing, getattr(thing, BIRTH, None) or birth_in(detector.kind, thing))
+    yield from tied_to(loop, ending)
+
+
+def tied_to(loop: Any, ending: Ending) -> list[Leftover]:
+    """Return what was born in an open scope, lives, and does not outlive its loop."""
+    found = []
+    for watch in owner.watches:
+        for scope in watch.scopes():
+            for kind in scope.births.keys() & watch.tied[ending] if scope.births else ():
+                detector = watch.detectors.get(kind)
+                for entry in tuple(scope.births[kind]) if detector is not None else ():
+                    thing = entry()
+                    if thing is not None and detector.loop(thing) is loop and detector.alive(thing):
+                        found.append(Leftover(detector, thing, entry.birth))
+    return found
+
+
+def birth_in(kind: str, thing: Any) -> Any:
+    """Return the birth record of a thing, looked up in the scope that its context names."""
+    scope = scope_in(thing)
+    for entry in scope.births.get(kind, ()) if scope is not None else ():
+        if entry() is thing:
             return entry.birth
     return None
 
@@ -115,19 +131,18 @@ def is_told(task: Any) -> bool:
     return scope.watch is not None and task in scope.watch.told
 
 
-def note(left: list[Leftover], event: str) -> list[Noted]:
+def note(left: list[Leftover], ending: Ending) -> list[Noted]:
     """Write down what is left, each under its owner; a closed owner is judged late."""
     noted: list[Noted] = []
     for scope in {id(s): s for s in map(scope_of, left)}.values():
         watch = scope.watch
         mine = [item for item in left if scope_of(item) is scope]
         for item, found in explain(mine, scope, watch.root, broken=watch.switch_off):
-            code = CODES[event].get(item.detector.kind, found.code)
-            resource = replace(found.resource, code=code)
+            resource = item.detector.ended(found.resource, ending)
             told = replace(found, resource=resource, advice=item.detector.advice(resource))
             with watch.lock:
                 scope.findings.append(told)
-            noted.append((item.thing, scope, told))
+            noted.append((item, scope, told))
         for item in mine:
             watch.told.add(item.thing)
         if scope.closed and scope not in watch.late:

@@ -77,17 +77,29 @@ def fold(left: Sequence[Leftover], broken: Broken) -> list[tuple[Leftover, list[
 
 def finding(item: Leftover, scope: Scope, root: str) -> Finding:
     """Describe one leftover, with its birth and the line that would allow it."""
-    resource = item.detector.describe(item.thing)
-    birth = birth_of(item.birth)
+    return told(item.detector, item.detector.describe(item.thing), item.birth, scope, root)
+
+
+def told(detector: Any, resource: Resource, record: Any, scope: Scope, root: str) -> Finding:
+    """Make a finding of what a detector says of a thing.
+
+    Parameters:
+        detector: the kind.
+        resource: what is told of the thing.
+        record: the record of its birth, if there is one.
+        scope: the scope whose owner is told.
+        root: the project's directory, to shorten paths.
+    """
+    birth = birth_of(record)
     library = library_of(birth)
     return Finding(
-        kind=item.detector.kind,
+        kind=detector.kind,
         resource=replace(resource, waiting=relative(resource.waiting, root)),
         owner=scope.owner,
         birth=Birth(frames=relative(birth.frames, root), ancestor=relative(birth.ancestor, root)),
         library=library,
-        advice=item.detector.advice(resource),
-        allow=f"{item.detector.kind}:{pattern(resource, scope)}",
+        advice=detector.advice(resource),
+        allow=f"{detector.kind}:{pattern(resource, scope)}",
     )
 
 

@@ -20,7 +20,7 @@ from pytest_taskleak.adapt import asyncio_, futures
 from pytest_taskleak.adapt.imports import Noticer
 from pytest_taskleak.detectors.base import Detector, Patch
 from pytest_taskleak.engine import owner
-from pytest_taskleak.engine.births import recorder
+from pytest_taskleak.engine.losses import LOSSES, Recording
 from pytest_taskleak.engine.owner import BIRTH, OWNER
 
 _ABSENT = object()
@@ -51,7 +51,7 @@ class Patches:
         self.table: list[Patch] = []
         self.seen: list[Detector] = []
         self.noticer = Noticer(self.refresh)
-        self.installed: dict[tuple[int, str], _Installed] = {}
+        self.installed: dict[tuple[int, int], _Installed] = {}
         self.modules = 0
         self.lock = threading.RLock()
 
@@ -61,11 +61,13 @@ class Patches:
             self.users += 1
             if self.users == 1:
                 self.table = [*own_patches(closing)]
+                LOSSES.install()
                 self.noticer.install()
             for detector in detectors:
                 if detector not in self.seen:
                     self.seen.append(detector)
-                    self.table += detector.patches(recorder)
+                    self.table += detector.patches(Recording())
+            self.noticer.names = frozenset(name for patch in self.table for name in patch.after)
             self._apply()
 
     def refresh(self) -> None:
@@ -78,13 +80,13 @@ class Patches:
         self.modules = len(sys.modules)
         for patch in self.table:
             for target in patch.targets():
-                key = (id(target), patch.attribute)
+                key = (id(target), id(patch))
                 if key not in self.installed and hasattr(target, patch.attribute):
                     self.installed[key] = _replace(target, patch)
 
     def missing(self) -> list[str]:
         """Return what cannot be seen here because a patch found no place."""
-        found = {attribute for _, attribute in self.installed}
+        found = {installed.attribute for installed in self.installed.values()}
         return sorted({p.without for p in self.table if p.attribute not in found and [*p.targets()]})
 
     def uninstall(self) -> None:
@@ -98,6 +100,7 @@ class Patches:
                 self.table.clear()
                 self.seen.clear()
                 self.noticer.uninstall()
+                LOSSES.uninstall()
 
 
 def _replace(target: Any, patch: Patch) -> _Installed:
@@ -135,10 +138,24 @@ def own_patches(closing: Callable[[Any, str], bool]) -> Iterator[Patch]:
         return close
 
     yield Patch(lambda: [asyncio.runners], "_cancel_all_tasks", wrap_cancel_all, "tasks cut off by runners")
-    yield Patch(asyncio_.loop_classes, "close", wrap_close, "what is pending when a loop closes")
+    yield Patch(
+        asyncio_.loop_classes,
+        "close",
+        wrap_close,
+        "what is pending when a loop closes",
+        after=asyncio_.UVLOOP,
+    )
     yield Patch(lambda: [asyncio.Runner], "run", wrap_runner, "owners of what a shared Runner runs")
-    yield Patch(isolated_cases, "run", wrap_case, "owners in IsolatedAsyncioTestCase")
-    yield Patch(anyio_.runners, "_call_in_runner_task", anyio_.carry(OWNER), "owners in anyio's runner")
+    yield Patch(
+        isolated_cases, "run", wrap_case, "owners in IsolatedAsyncioTestCase", after=("unittest.async_case",)
+    )
+    yield Patch(
+        anyio_.runners,
+        "_call_in_runner_task",
+        anyio_.carry(OWNER),
+        "owners in anyio's runner",
+        after=anyio_.BACKENDS,
+    )
     yield Patch(futures.work_items, "run", wrap_work, "owners in executors")
 
 

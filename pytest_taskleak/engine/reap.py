@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from pytest_taskleak import timing
@@ -30,12 +30,17 @@ _kept: list[Any] = []
 
 def ask(left: Sequence[Leftover]) -> list[Leftover]:
     """Ask every leftover to end; return those that are worth waiting for."""
-    return [item for item in left if _remove(item)]
+    return [item for item in left if _done(item.detector.remove, item.thing)]
 
 
-def _remove(item: Leftover) -> bool:
+def insist(left: Sequence[Leftover]) -> list[Leftover]:
+    """Ask those that are still there once more; return those that are worth waiting for again."""
+    return [x for x in left if x.detector.alive(x.thing) and _done(x.detector.insist, x.thing)]
+
+
+def _done(how: Callable[[Any], bool], thing: Any) -> bool:
     try:
-        return bool(item.detector.remove(item.thing))
+        return bool(how(thing))
     except Exception:  # noqa: BLE001 -- a resource of the user may do anything when told to end
         return False
 
@@ -43,12 +48,14 @@ def _remove(item: Leftover) -> bool:
 def reap(left: Sequence[Leftover], bound: float = BOUND) -> list[Leftover]:
     """Remove leftovers; return those that could not be removed."""
     settle(_still(ask(left)), Budget(bound), hope=False)
+    settle(_still(insist(left)), Budget(bound), hope=False)
     return [item for item in left if item.detector.alive(item.thing)]
 
 
 async def reap_here(left: Sequence[Leftover], bound: float = BOUND) -> list[Leftover]:
     """Do the same from inside the running loop."""
     await settle_here(_still(ask(left)), Budget(bound), hope=False)
+    await settle_here(_still(insist(left)), Budget(bound), hope=False)
     return [item for item in left if item.detector.alive(item.thing)]
 
 

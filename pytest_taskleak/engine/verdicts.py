@@ -13,9 +13,9 @@ NOTHING = Verdict()
 
 
 def still_turns(item: Leftover) -> bool:
-    """Tell whether a leftover is a task that was cancelled on a loop which could have ended it."""
+    """Tell whether a leftover was asked to end on a loop which could have ended it."""
     loop = item.detector.loop(item.thing)
-    return item.detector.kind == "task" and not loop.is_closed()
+    return loop is not None and not loop.is_closed()
 
 
 def rule_for(finding: Finding, policy: Policy) -> Rule | None:
@@ -23,13 +23,12 @@ def rule_for(finding: Finding, policy: Policy) -> Rule | None:
     return next((r for r in (*policy.expect, *policy.rules) if r.matches(finding)), None)
 
 
-def mark_stuck(finding: Finding) -> Finding:
-    """Say of a task that it resisted its cancellation."""
-    return replace(
-        finding,
-        resource=replace(finding.resource, code="TL104", state="ignores cancellation"),
-        advice="let CancelledError through: catch it only to clean up, then raise it again",
-    )
+def resisting(item: Leftover, finding: Finding) -> Finding:
+    """Say of a thing that it was asked to end and did not."""
+    resource = item.detector.resisting(finding.resource)
+    if resource is finding.resource:
+        return finding
+    return replace(finding, resource=resource, advice=item.detector.advice(resource))
 
 
 def sort(findings: list[Finding]) -> Verdict:

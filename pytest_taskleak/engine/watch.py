@@ -8,44 +8,29 @@ from __future__ import annotations
 import gc
 import threading
 import traceback
-import weakref
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
-from pytest_taskleak.detectors.base import Detector
+from pytest_taskleak.detectors.base import Detector, Ending
 from pytest_taskleak.engine import owner
 from pytest_taskleak.engine.claims import Claims
 from pytest_taskleak.engine.explaining import explain
+from pytest_taskleak.engine.losses import LOSSES, charge
 from pytest_taskleak.engine.owner import OWNER, Scope
 from pytest_taskleak.engine.patch import PATCHES
 from pytest_taskleak.engine.reap import reap
-from pytest_taskleak.engine.settle import Budget, Leftover, settle
+from pytest_taskleak.engine.settle import Budget, Leftover, Live, settle
 from pytest_taskleak.engine.sparing import NOTE, Spared
 from pytest_taskleak.engine.survivor import Survivor
-from pytest_taskleak.engine.verdicts import NOTHING, mark_stuck, rule_for, sort, still_turns
+from pytest_taskleak.engine.told import Told
+from pytest_taskleak.engine.verdicts import NOTHING, resisting, rule_for, sort, still_turns
 from pytest_taskleak.judge.policy import Policy, level
 from pytest_taskleak.model import Finding, Verdict
 
 MOMENT = 0.02
 """Seconds that each scope gets, even after another one of the same test has used up the grace."""
 Consult = Callable[[Finding], str | None]
-
-
-class Told:
-    """The things that were told already, without keeping any of them alive."""
-
-    def __init__(self) -> None:
-        self._refs: dict[int, weakref.ref[Any]] = {}
-
-    def add(self, thing: Any) -> None:
-        """Remember a thing as told."""
-        key = id(thing)
-        self._refs[key] = weakref.ref(thing, lambda _: self._refs.pop(key, None))
-
-    def __contains__(self, thing: Any) -> bool:
-        ref = self._refs.get(id(thing))
-        return ref is not None and ref() is thing
 
 
 class Watch:
@@ -69,6 +54,7 @@ class Watch:
         consult: Consult = lambda _: None,
     ) -> None:
         self.detectors = {d.kind: d for d in detectors}
+        self.readers = readers(self.detectors.values())
         self.policy = policy
         self.root = root
         self.consult = consult
@@ -81,9 +67,15 @@ class Watch:
         self.revenants: list[Scope] = []
         self.survivors: list[Survivor] = []
         self.faults: list[str] = []
+        self.unowned: list[Finding] = []
         self.used: set[str] = set()
         self.spared = Spared()
         self.ruled: set[str] = set()
+        self.tied = {
+            ending: {d.kind for d in self.detectors.values() if ending in d.tied}
+            for ending in get_args(Ending)
+        }
+        self.openers = [d.opened for d in self.detectors.values() if type(d).opened is not Detector.opened]
         self.lock = threading.RLock()
         self.running: Scope | None = None
         self.fixtures: Callable[[], Iterable[Scope]] = tuple
@@ -125,25 +117,26 @@ class Watch:
         found: list[Leftover] = []
         seen: set[int] = set()
         for kind, births in tuple(scope.births.items()):
-            detector = self.detectors.get(kind)
-            if detector is None or kind not in policy.detect:
-                continue
-            try:
-                for entry in tuple(births):
-                    thing = entry()
-                    if thing is None or not detector.alive(thing):
-                        continue
-                    if thing not in self.told and id(thing) not in seen:
-                        seen.add(id(thing))
-                        found.append(Leftover(detector, thing, entry.birth))
-            except Exception:  # noqa: BLE001 -- the watcher's own fault must not become the user's
-                self.switch_off(detector)
+            for detector in self.readers.get(kind, ()):
+                if detector.kind not in policy.detect:
+                    continue
+                try:
+                    for entry in tuple(births):
+                        thing = entry()
+                        if thing is None or not detector.alive(thing):
+                            continue
+                        if thing not in self.told and id(thing) not in seen:
+                            seen.add(id(thing))
+                            found.append(Leftover(detector, thing, entry.birth))
+                except Exception:  # noqa: BLE001 -- the watcher's own fault must not become the user's
+                    self.switch_off(detector)
         return found
 
     def switch_off(self, detector: Detector) -> None:
         """Stop using a detector that raised, and say so once."""
         if self.detectors.pop(detector.kind, None) is None:
             return
+        self.readers = readers(self.detectors.values())
         self.faults.append(
             f"TL901 the detector of {detector.kind}s raised and is off for the rest of the session; "
             f"this is a fault of pytest-taskleak, please report it:\n{traceback.format_exc()}"
@@ -155,6 +148,8 @@ class Watch:
         """Judge what a scope leaves behind, from outside any running loop."""
         if final:
             self.finish(scope)
+        if LOSSES.queue:
+            self.charge()
         if not scope.births and not scope.findings:
             return NOTHING
         try:
@@ -166,6 +161,10 @@ class Watch:
             if final:
                 scope.births.clear()  # what is born for it from now on is noticed as new
 
+    def charge(self) -> None:
+        """Write down under their makers what was lost since the last look."""
+        self.unowned += charge(LOSSES, self)
+
     def judge(self, scope: Scope) -> Verdict:
         """Settle what is left of a scope, and conclude."""
         policy = self.policy_of(scope)
@@ -175,7 +174,7 @@ class Watch:
         if policy.mode != "off" and left:
             del left
             settle(lambda: self.unruled(scope, policy), self.grant(policy))
-            self.collect(scope, policy)
+            self.collect(lambda: self.unruled(scope, policy))
         return self.conclude(scope, policy, reap)
 
     def grant(self, policy: Policy) -> Budget:
@@ -205,21 +204,23 @@ class Watch:
         policy: Policy = scope.policy or self.policy
         return policy
 
-    def collect(self, scope: Scope, policy: Policy) -> None:
+    def collect(self, live: Live) -> None:
         """Run the collector once if that could end what is left."""
-        left = self.live(scope, policy)
-        if any(item.detector.collectable for item in left):
+        if any(item.detector.collectable for item in live()):
             held = self.pending()  # must not be destroyed: they are somebody's leaks
-            left.clear()
             gc.collect()
-            settle(lambda: self.unruled(scope, policy), self.budget)
+            settle(live, self.budget)
             held.clear()
+
+    def scopes(self) -> list[Scope]:
+        """Return the scopes that are open."""
+        running = () if self.running is None else (self.running,)
+        return [self.session, self.harness, *self.fixtures(), *running]
 
     def pending(self) -> list[Any]:
         """Return what lives of every open scope and cannot be ended by the collector rightly."""
-        scopes = [self.session, *self.fixtures(), *filter(None, [self.running])]
         kinds = [d.kind for d in self.detectors.values() if not d.collectable]
-        entries = [e for scope in scopes for kind in kinds for e in tuple(scope.births.get(kind, ()))]
+        entries = [e for scope in self.scopes() for kind in kinds for e in tuple(scope.births.get(kind, ()))]
         return [thing for entry in entries if (thing := entry()) is not None]
 
     def conclude(
@@ -272,13 +273,21 @@ class Watch:
         """Remove leaks; return their findings, with those that resisted marked as stuck."""
         spared = [item for item, _ in guilty if self.spared.spares(item)]
         going = [item for item, _ in guilty if item not in spared]
-        resisting = remove(going) if going else []
+        remaining = remove(going) if going else []
         guilty = [(x, replace(f, notes=(*f.notes, NOTE)) if x in spared else f) for x, f in guilty]
-        self.survivors += [Survivor(item, f, scope) for item, f in guilty if item in resisting]
-        stuck = {id(item.thing) for item in resisting if still_turns(item)}
-        return [mark_stuck(f) if id(item.thing) in stuck else f for item, f in guilty]
+        self.survivors += [Survivor(item, f, scope) for item, f in guilty if item in remaining]
+        stuck = {id(item.thing) for item in remaining if still_turns(item)}
+        return [resisting(item, f) if id(item.thing) in stuck else f for item, f in guilty]
 
     def tainted(self) -> list[str]:
         """Name what earlier scopes left behind and could not be removed."""
         self.survivors = [survivor for survivor in self.survivors if survivor.harms()]
         return [survivor.text for survivor in self.survivors]
+
+
+def readers(detectors: Iterable[Detector]) -> dict[str, list[Detector]]:
+    """Return kind of birth -> the detectors that look at such births."""
+    found: dict[str, list[Detector]] = {}
+    for detector in detectors:
+        found.setdefault(detector.source or detector.kind, []).append(detector)
+    return found

@@ -9,7 +9,8 @@ from fnmatch import fnmatchcase
 
 from pytest_taskleak.model import Finding
 
-FIELDS = ("name", "coroutine", "target", "callback", "module", "package", "owner")
+ROLES = ("coroutine", "target", "callback")
+FIELDS = ("name", *ROLES, "module", "package", "owner")
 KINDS: dict[str, str] = {"handle": "timer"}
 """Other words that are taken for a kind."""
 
@@ -50,9 +51,7 @@ class Rule:
         fields: Mapping[str, tuple[str, ...]] = {
             "": (resource.name, *qualified),
             "name": (resource.name,),
-            "coroutine": qualified if finding.kind == "task" else (),
-            "target": qualified if finding.kind in ("thread", "executor") else (),
-            "callback": qualified if finding.kind == "timer" else (),
+            **{role: qualified if resource.role == role else () for role in ROLES},
             "module": (resource.module,),
             "package": ((finding.library or "").split(" ")[0], resource.module.split(".")[0]),
             "owner": (finding.owner.name, finding.owner.nodeid),

@@ -25,7 +25,8 @@ class Policy:
         detect: the kinds that are judged.
         rules: what is allowed, the nearest rule first.
         library: how bad a leak is that no code of the project took part in.
-        severity: kind or code -> how bad it is, the later key wins where both match.
+        levels: code -> how bad it is by itself, `fail` where nothing is said.
+        severity: kind or code -> how bad the user calls it; a code wins over its kind.
         expect: rules of which each must match a finding, for tests of leaking code.
     """
 
@@ -34,13 +35,14 @@ class Policy:
     detect: frozenset[str] = frozenset()
     rules: tuple[Rule, ...] = ()
     library: Level = "fail"
+    levels: Mapping[str, Level] = field(default_factory=dict)
     severity: Mapping[str, Level] = field(default_factory=dict)
     expect: tuple[Rule, ...] = ()
 
 
 def level(finding: Finding, policy: Policy) -> Level:
     """Return how bad a finding is that no rule allows."""
-    worst: Level = "fail"
+    worst: Level = policy.levels.get(finding.code, "fail")
     for key in (finding.kind, finding.code):
         worst = policy.severity.get(key, worst)
     if finding.library is not None and _weight(policy.library) < _weight(worst):

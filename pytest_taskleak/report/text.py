@@ -14,15 +14,6 @@ MOST_CALLERS = 2
 MOST_WAITING = 2
 ALL_FRAMES = 2
 """The verbosity from which library and machinery frames are shown."""
-KINDS = ("task", "timer", "thread", "executor")
-NOUNS = {"TL304": "executor call"}
-VERBS = {
-    "TL102": "was cut off when its runner closed",
-    "TL103": "was pending when its loop was closed",
-    "TL104": "ignores cancellation",
-    "TL202": "was still scheduled when its loop was closed",
-    "TL303": "was not shut down",
-}
 
 
 def headline(findings: Sequence[Finding], unmet: Sequence[str] = ()) -> str:
@@ -34,7 +25,7 @@ def headline(findings: Sequence[Finding], unmet: Sequence[str] = ()) -> str:
         counts[noun(finding)] = counts.get(noun(finding), 0) + finding.count
     what = " and ".join(f"{n} {plural(kind, n)}" for kind, n in counts.items())
     codes = ", ".join(sorted({f.code for f in findings}))
-    verb = "outlived" if not {f.code for f in findings} <= set(VERBS) else "left behind by"
+    verb = "outlived" if any(f.resource.outlives for f in findings) else "left behind by"
     names = f": {findings[0].resource.name!r}" if sum(counts.values()) == 1 else ""
     return f"{what} {verb} {whose(findings)}{names} [{codes}]"
 
@@ -50,7 +41,7 @@ def whose(findings: Sequence[Finding]) -> str:
 
 def noun(finding: Finding) -> str:
     """Return the word for a finding: its kind, or what the code makes of it."""
-    return NOUNS.get(finding.code, finding.kind)
+    return finding.resource.noun or finding.kind
 
 
 def plural(kind: str, count: int) -> str:
@@ -83,11 +74,7 @@ def first_line(finding: Finding) -> str:
 def state(finding: Finding) -> str:
     """Return the clause that says what is wrong."""
     resource = finding.resource
-    if finding.code in ("TL102", "TL103", "TL104", "TL202"):
-        return VERBS[finding.code]
-    if finding.code == "TL303":
-        return resource.state
-    return f"{resource.state} after {ended(finding.owner)} ended"
+    return f"{resource.state} after {ended(finding.owner)} ended" if resource.outlives else resource.state
 
 
 def ended(owner: Owner) -> str:
@@ -106,6 +93,7 @@ def block(finding: Finding, *, verbosity: int = 0) -> str:
     waiting = waiting_row(finding, verbosity)
     if waiting:
         rows += waiting
+    rows += [row(label, text) for label, text in finding.resource.details]
     if finding.library:
         rows.append(row("library", f"leak of {finding.library}: no code of the project took part"))
     rows += [row("note", note) for note in finding.notes]

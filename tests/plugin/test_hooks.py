@@ -16,7 +16,7 @@ import contextlib
 import sys
 
 from pytest_taskleak.detectors.base import Detector, Patch
-from pytest_taskleak.model import Resource
+from pytest_taskleak.model import Code, Resource
 
 
 class Plug:
@@ -30,7 +30,7 @@ class Plug:
 
 class Plugs(Detector):
     kind = "plug"
-    titles = {"TL801": "left in"}
+    codes = {"PLUG1": Code(title="left in", meaning="It is in.", cause="Haste.", cure="Pull it.")}
 
     def patches(self, recorder):
         record = recorder(self.kind, mark=False)
@@ -47,7 +47,7 @@ class Plugs(Detector):
         return thing.inside
 
     def describe(self, thing):
-        return Resource(code="TL801", name=thing.name, what="Plug", module="plugs", state="is still plugged in")
+        return Resource(code="PLUG1", name=thing.name, what="Plug", module="plugs", state="is still plugged in")
 
     def remove(self, thing):
         thing.pull()
@@ -95,7 +95,7 @@ def test_toy_detector(suite: Suite) -> None:
         def test_unwatched():
             kept.append(Plug("radio"))
 
-        @pytest.mark.taskleak(allow="TL801:iron", mode="fail")
+        @pytest.mark.taskleak(allow="PLUG1:iron", mode="fail")
         def test_by_code(taskleak):
             kept.append(Plug("iron"))
             assert [f.resource.name for f in taskleak.pending("plug")] == ["iron"]
@@ -107,7 +107,7 @@ def test_toy_detector(suite: Suite) -> None:
         conftest=CONFTEST,
     )
     done = suite.run("-v", "--taskleak-severity=plug=fail", process=True)
-    assert done.told() == {"test_leaks": ["TL801 heater"], "test_pulled": ["TL801 lamp"]}
+    assert done.told() == {"test_leaks": ["PLUG1 heater"], "test_pulled": ["PLUG1 lamp"]}
     assert "plug 'heater' (Plug) is still plugged in after the test ended" in done.out
     assert "born      test_it.py:" in done.out
     assert "fix       pull the plug" in done.out
@@ -120,7 +120,7 @@ def test_toy_detector_in_a_session_inside_another(suite: Suite) -> None:
         plugs=PLUGS,
         conftest=CONFTEST,
     )
-    assert suite.run().told() == {"test_a": ["TL801 heater"]}
+    assert suite.run().told() == {"test_a": ["PLUG1 heater"]}
 
 
 def test_detector_hook_may_return_nothing(suite: Suite) -> None:

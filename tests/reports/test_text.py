@@ -31,6 +31,8 @@ def finding(code: str = "TL101", kind: str = "task", **changes: Any) -> Finding:
         state="is still pending",
         waiting=(Frame(path="app/poller.py", line=57, qualname="Poller._run"),),
         waits_for="asyncio.sleep(30)",
+        noun="executor call" if code == "TL304" else "",
+        outlives=code != "TL102",
     )
     found = Finding(
         kind=kind,

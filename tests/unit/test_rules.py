@@ -33,6 +33,7 @@ def finding(**facts: Any) -> Finding:
             name=facts.get("name", "poller-1"),
             what=facts.get("what", "Poller._run"),
             module=facts.get("module", "app.poller"),
+            role=facts.get("role", "coroutine"),
         ),
         owner=Owner(kind="fixture", name="server", scope="session", nodeid="tests/test_a.py::test_a[1]"),
         birth=Birth(),
