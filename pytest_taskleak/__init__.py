@@ -46,6 +46,10 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version
 
         return version("pytest-taskleak")
+    if name == "testing":
+        from importlib import import_module
+
+        return import_module(f"{__name__}.testing")
     if name in _HOMES:
         from importlib import import_module
 

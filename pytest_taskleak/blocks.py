@@ -107,6 +107,7 @@ class no_leaks:  # noqa: N801 -- read as a verb: with no_leaks(): ...
         try:
             watch.finish(scope)
             await settle_here(lambda: watch.unruled(scope, policy), watch.budget)
+            watch.charge()
             verdict = watch.conclude(scope, policy, later)
             await reap_here(leaks)
         finally:

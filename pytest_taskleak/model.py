@@ -12,7 +12,7 @@ Role = Literal["project", "library", "machinery"]
 Level = Literal["fail", "warn", "note", "ignore"]
 
 SCHEMA = 1
-PLAIN = ("code", "name", "what", "module", "state", "waits_for", "role", "noun", "outlives")
+PLAIN = ("code", "name", "what", "module", "state", "waits_for", "where", "role", "noun", "outlives")
 """The parts of a resource that are plain in JSON too."""
 
 
@@ -110,6 +110,7 @@ class Resource:
         state: a short clause that follows the name: "is still pending".
         waiting: where it waits, outermost frame first.
         waits_for: the primitive that it waits for, as "asyncio.sleep(30)".
+        where: what `waiting` shows: `waiting`, `raised`, `suspended`.
         role: what `what` is to the thing: `coroutine`, `target`, `callback`, or empty.
         noun: the word for it where the kind is too wide, as "executor call".
         outlives: the clause is followed by "after ... ended"; else it stands for itself.
@@ -123,6 +124,7 @@ class Resource:
     state: str = ""
     waiting: tuple[Frame, ...] = ()
     waits_for: str = ""
+    where: str = "waiting"
     role: str = ""
     noun: str = ""
     outlives: bool = True
@@ -179,6 +181,7 @@ class Finding:
             "module": self.resource.module,
             "state": self.resource.state,
             "waits_for": self.resource.waits_for,
+            "where": self.resource.where,
             "role": self.resource.role,
             "noun": self.resource.noun,
             "outlives": self.resource.outlives,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable
 from dataclasses import replace
+from types import CodeType
 from typing import Any
 
 from pytest_taskleak.adapt import pytest_
@@ -39,6 +40,8 @@ class Phases:
         self.test: Scope | None = None
         self.fixtures: dict[Any, Scope] = {}
         watch.fixtures = lambda: (*self.fixtures.values(), *self.ended)
+        watch.code_of = self.code_of
+        self.item: Any = None
         self.wide: dict[Any, Scope] = {}
         self.closing: list[Any] = []
         self.teardowns = 0
@@ -59,6 +62,7 @@ class Phases:
         )
         self.found = NOTHING
         self.failed = False
+        self.item = item
         if policy is not None or self.unmet:
             self.unmet = expectations(policy)
         if policy is not None and policy.mode != "off":
@@ -69,6 +73,13 @@ class Phases:
         for opened in watch.openers:
             opened()
         PATCHES.refresh()
+
+    def code_of(self, scope: Scope) -> CodeType | None:
+        """Return the code of the running test or of a live fixture."""
+        found = self.item if scope is self.test else None
+        for fixturedef, other in self.fixtures.items():
+            found = fixturedef if other is scope else found
+        return pytest_.code_of(found)
 
     def used(self, item: Any) -> None:
         """Note which wide fixtures a test uses: the last user is told of their leaks."""

@@ -26,8 +26,9 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
     pluginmanager.add_hookspecs(hooks)
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the markers, and begin if anything was said."""
+    """Register the markers, and begin if anything was said; last, so that our hooks are called first."""
     for marker in options.MARKERS:
         config.addinivalue_line("markers", marker)
     starter = Starter(config)

@@ -130,6 +130,8 @@ class Starter:
 
     def facts(self) -> Facts | None:
         """Return what this process can say at its end."""
+        from pytest_taskleak.report import text
+
         watch = self.config.stash.get(WATCH, None)
         if watch is None:
             return None
@@ -137,6 +139,8 @@ class Starter:
             "used": sorted(watch.used),
             "ruled": sorted(watch.ruled),
             "adopted": watch.claims.adopted,
+            "notes": [text.one_line(finding) for finding in watch.notes],
+            "unowned": [text.one_line(finding) for finding in watch.unowned],
             "blocking": [survivor.text for survivor in watch.survivors if survivor.blocks_exit()],
         }
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from typing import Any
 
 import pytest
 
 from pytest_taskleak.adapt import pytest_
+from pytest_taskleak.engine.collecting import gather
 from pytest_taskleak.engine.losses import LOSSES
 from pytest_taskleak.engine.verdicts import NOTHING
 from pytest_taskleak.engine.watch import Watch
+from pytest_taskleak.model import Finding, Verdict
 from pytest_taskleak.phases import Phases
 from pytest_taskleak.state import POLICY, READER
 from pytest_taskleak.telling import Telling
@@ -23,16 +25,33 @@ class Hooks:
         self.watch = watch
         self.telling = telling
         self.config = config
+        self.module: Any = None
         reader = config.stash[READER]
         self.phases = Phases(watch, lambda node: reader.marked(node, watch.policy))
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, None, None]:
+        if item.path is not self.module and self.watch.growth.measures:
+            self.entered(item)
         self.phases.open_test(item, item.stash.get(POLICY, None))
         self.telling.item = item
         yield
         if self.phases.wide:
             self.phases.used(item)
+
+    def entered(self, item: pytest.Item) -> None:
+        """Note that another module begins."""
+        self.module = item.path
+        self.grown(self.watch.growth.enter(item.nodeid.partition("::")[0], item.nodeid))
+
+    def grown(self, found: Iterable[Finding]) -> None:
+        """Tell what a module left open; by default that is a note at the end of the run."""
+        watch = self.watch
+        decided = [d for f in found if (d := watch.decide(f, watch.policy)) and d.rule is None]
+        watch.notes += [f for f in decided if f.severity == "note"]
+        worse = tuple(f for f in decided if f.severity != "note")
+        if worse:
+            self.telling.deliver(self.phases.last, Verdict(findings=worse))
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, None, None]:
@@ -73,6 +92,8 @@ class Hooks:
             broken = failed or phases.failed
             self.telling.tell(item, "teardown", verdict, raising=not failed, broken=broken)
         watch = self.watch
+        if LOSSES.queue:
+            watch.charge()
         if watch.late or watch.faults or self.telling.faults or watch.survivors or self.telling.tainted:
             self.telling.late(watch)
 
@@ -105,7 +126,11 @@ class Hooks:
             self.telling.deliver(scope.nodeid or phases.last, verdict)
 
     @pytest.hookimpl(trylast=True)
-    def pytest_sessionfinish(self) -> None:
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
         for scope in self.phases.ended:
             self.judge_fixture(scope)
+        self.grown(self.watch.growth.last())
+        gather(self.watch)
         self.telling.last(self.watch)
+        if session.testsfailed and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED  # pytest has taken stock before

@@ -35,9 +35,9 @@ FENCE = re.compile(
     r"^<!-- (?P<verb>run|file|shows)(?:: (?P<what>.*?))? -->\n```\w*\n(?P<code>.*?)^```$",
     re.MULTILINE | re.DOTALL,
 )
-SHOWN = re.compile(
-    r"(<!-- output of examples/first_leak -->\n```text\n)(.*?)(^```$)", re.MULTILINE | re.DOTALL
-)
+EXAMPLES = {"first_leak": README, "custom_detector": ROOT / "examples" / "custom_detector" / "README.md"}
+"""Each example, with the page that shows its output."""
+SHOWN = r"(<!-- output of examples/{} -->\n```text\n)(.*?)(^```$)"
 QUIET = ("-rA", "-o", "asyncio_default_fixture_loop_scope=function", "-o", "asyncio_mode=auto")
 TOOK = re.compile(r"\bin \d+\.\d\ds\b")
 
@@ -151,28 +151,38 @@ def test_every_comment_that_asks_for_a_run_is_understood() -> None:
 # --- the README ---------------------------------------------------------------------------------
 
 
-def test_readme_shows_the_real_output_of_the_example() -> None:
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_readme_shows_the_real_output_of_the_example(example: str) -> None:
     """To renew it: TASKLEAK_RENEW=1 pytest tests/test_docs.py -k readme."""
-    demo = script("examples/first_leak/run.py").demo
+    demo = script(f"examples/{example}/run.py").demo
     real = TOOK.sub("in 0.05s", demo(sys.executable, plain_environment())).strip()
-    text = README.read_text(encoding="utf-8")
-    shown = SHOWN.search(text)
-    assert shown, "the README has no output of examples/first_leak"
+    page = EXAMPLES[example]
+    text = page.read_text(encoding="utf-8")
+    shown = re.search(SHOWN.format(example), text, re.MULTILINE | re.DOTALL)
+    assert shown, f"{page} has no output of examples/{example}"
     if os.environ.get("TASKLEAK_RENEW"):
-        README.write_text(text.replace(shown[0], f"{shown[1]}{real}\n{shown[3]}"), encoding="utf-8")
+        page.write_text(text.replace(shown[0], f"{shown[1]}{real}\n{shown[3]}"), encoding="utf-8")
     else:
         assert TOOK.sub("in 0.05s", shown[2]).strip() == real
 
 
-def test_the_example_leaks_as_its_script_expects() -> None:
-    run = script("examples/first_leak/run.py")
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_the_example_leaks_as_its_script_expects(example: str) -> None:
+    run = script(f"examples/{example}/run.py")
     output = run.demo(sys.executable, plain_environment())
     assert [word for word in run.EXPECTED if word not in output] == [], output
 
 
+def test_a_detector_is_under_forty_lines() -> None:
+    source = (ROOT / "examples" / "custom_detector" / "connections.py").read_text(encoding="utf-8")
+    code = [line for line in source.partition('"""\n')[2].splitlines() if line.strip()]
+    assert len(code) < 40
+
+
 def test_readme_names_both_commands() -> None:
+    for example, page in EXAMPLES.items():
+        assert f"python3 examples/{example}/run.py\n" in page.read_text(encoding="utf-8")
     text = README.read_text(encoding="utf-8")
-    assert "python3 examples/first_leak/run.py\n" in text
     assert "python3 tests/run.py\n" in text
 
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 import contextlib
 import contextvars
 import sys
+import weakref
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from pytest_taskleak.adapt import asyncio_
 
 BACKEND = "anyio._backends._asyncio"
-BACKENDS = (BACKEND,)
+TRIO_BACKEND = "anyio._backends._trio"
 OWN_COROUTINES = ("_shutdown_process_pool_on_exit",)
 
 
@@ -59,6 +60,45 @@ def carry(var: contextvars.ContextVar[Any]) -> Callable[[Any], Any]:
                 with contextlib.suppress(RuntimeError):  # entered: the runner task is running right now
                     context.run(var.set, var.get())
             return await original(self, *args, **options)
+
+        return call_in_runner_task
+
+    return wrap
+
+
+def trio_runners() -> Iterable[type]:
+    """Return the class that does the same on trio."""
+    runner = getattr(sys.modules.get(TRIO_BACKEND), "TestRunner", None)
+    return () if runner is None else (runner,)
+
+
+_tasks: weakref.WeakKeyDictionary[Any, weakref.ref[Any]] = weakref.WeakKeyDictionary()
+"""Runner on trio -> the task in which it runs everything."""
+
+
+def note_task(original: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the wrapper that remembers the one task of a runner on trio."""
+
+    async def run_tests_and_fixtures(self: Any, /, *args: Any, **options: Any) -> Any:
+        lowlevel = sys.modules["trio"].lowlevel
+        with contextlib.suppress(TypeError):
+            _tasks[self] = weakref.ref(lowlevel.current_task())
+        return await original(self, *args, **options)
+
+    return run_tests_and_fixtures
+
+
+def carry_to_trio(var: contextvars.ContextVar[Any]) -> Callable[[Any], Any]:
+    """Return the wrapper that sets `var` in that task's context before each step."""
+
+    def wrap(original: Callable[..., Any]) -> Callable[..., Any]:
+        def call_in_runner_task(self: Any, /, *args: Any, **options: Any) -> Any:
+            known = _tasks.get(self)
+            task = None if known is None else known()
+            if task is not None:
+                with contextlib.suppress(RuntimeError):  # entered: see `carry`
+                    task.context.run(var.set, var.get())
+            return original(self, *args, **options)
 
         return call_in_runner_task
 

@@ -6,10 +6,10 @@ Every private name stands here once, is read with a fallback, and is checked by 
 import asyncio
 import gc
 import sys
-from asyncio import events, futures, tasks, timeouts
+from asyncio import events, futures, runners, tasks, timeouts
 from collections.abc import Callable, Generator, Iterator
 from contextvars import Context
-from types import MethodType
+from types import FrameType, MethodType
 from typing import Any
 
 from pytest_taskleak.safely import attribute, is_a
@@ -19,6 +19,9 @@ Task = asyncio.Task[Any]
 
 UVLOOP = ("uvloop",)
 """What must be imported before uvloop's loop class can be patched."""
+
+STEPS = (getattr(events.Handle, "_run").__code__, runners.Runner.run.__code__)  # noqa: B009 -- a private name
+"""The code that runs a callback of a stock loop; under uvloop only that of the runner is to be seen."""
 
 _get_running_loop = events._get_running_loop  # noqa: SLF001
 _current_task = tasks.current_task
@@ -181,6 +184,20 @@ def loop_classes() -> Iterator[type]:
     uvloop = sys.modules.get("uvloop")
     if uvloop is not None and hasattr(uvloop, "Loop"):
         yield uvloop.Loop
+
+
+def told_by_asyncio(context: Any) -> bool:
+    """Tell whether asyncio itself calls an exception handler; it names what the exception came up in."""
+    standard = ("handle", "protocol", "transport", "server", "asyncgen", "task", "future", "socket")
+    return any(context.get(key) is not None for key in standard)
+
+
+def calling_frame(depth: int) -> FrameType | None:
+    """Return the frame of the code that called, so many frames up from the caller of this."""
+    try:
+        return sys._getframe(depth + 1)
+    except ValueError:
+        return None
 
 
 class _Turn:

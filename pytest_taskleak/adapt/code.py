@@ -20,7 +20,12 @@ PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 ASYNCIO = os.path.dirname(os.path.abspath(asyncio.__file__))
 STDLIB = tuple({os.path.abspath(sysconfig.get_paths()[k]) for k in ("stdlib", "platstdlib")})
 SITE = ("site-packages", "dist-packages")
-HARNESSES = ("_pytest", "pytest", "pluggy", "pytest_asyncio", "xdist", "execnet", "pytest_aiohttp")
+HARNESSES = (
+    *("_pytest", "pytest", "pluggy", "pytest_asyncio", "xdist", "execnet", "pytest_aiohttp"),
+    *("coverage", "pytest_cov", "pytest_timeout"),
+)
+DEBUGGERS = frozenset({"debugpy", "pydevd", "pydevd.py", "_pydevd_bundle", "_pydev_bundle", "pydev"})
+"""Folders and files of debuggers; editors bring them along, outside of any `site-packages`."""
 LOOPS = (
     "events.py",
     "base_events.py",
@@ -62,9 +67,13 @@ def classify(path: str) -> int:
     if full.startswith(ASYNCIO + os.sep):
         return LOOP if os.path.basename(full) in LOOPS else SKIP
     parts = full.split(os.sep)
+    if not DEBUGGERS.isdisjoint(parts):
+        return HARNESS
     site = next((i for i, part in enumerate(parts) if part in SITE), None)
     if site is not None:
         top = parts[site + 1].removesuffix(".py") if site + 1 < len(parts) else ""
+        if parts[site + 1 :] == ["trio", "_core", "_run.py"]:
+            return LOOP
         harness = top in HARNESSES or (top == "anyio" and parts[-1] == "pytest_plugin.py")
         return HARNESS if harness else LIBRARY
     if full.startswith(tuple(root + os.sep for root in STDLIB)):
@@ -105,9 +114,18 @@ def module_of(code: CodeType) -> str:
     path = code.co_filename
     if path not in MODULES:
         for name, module in list(sys.modules.items()):
-            if getattr(module, "__dict__", {}).get("__file__") == path:
+            if names_of(module).get("__file__") == path:
                 MODULES[path] = "__main__" if name == "__mp_main__" else name
                 break
         else:
             return os.path.splitext(os.path.basename(path))[0]
     return MODULES[path]
+
+
+def names_of(module: object) -> dict[str, object]:
+    """Return the names of a module without waking one that is loaded lazily."""
+    try:
+        found = object.__getattribute__(module, "__dict__")
+    except AttributeError:  # something else that somebody has put among the modules
+        return {}
+    return found if type(found) is dict else {}

@@ -13,10 +13,14 @@ from concurrent.futures import thread as pools
 from types import BuiltinFunctionType, FrameType, FunctionType, MethodType
 from typing import Any
 
+from pytest_taskleak.adapt import pools as process_pools
 from pytest_taskleak.adapt.code import PACKAGE, SKIP, kind_of
 from pytest_taskleak.safely import is_a
 
-BOOTSTRAP = ("Thread._bootstrap", "Thread._bootstrap_inner", "Thread.run", "_worker", "_WorkItem.run")
+BOOTSTRAP = (
+    *("Thread._bootstrap", "Thread._bootstrap_inner", "Thread.run"),
+    *("_worker", "_WorkItem.run", "WorkerContext.run", "worker", "mapstar", "starmapstar"),
+)
 
 Executor = concurrent.futures.Executor
 ThreadPoolExecutor = concurrent.futures.ThreadPoolExecutor
@@ -34,24 +38,24 @@ def pool_of(thread: threading.Thread) -> Any:
     if _WORKER is not None and getattr(thread, "_target", None) is _WORKER:
         args: Any = getattr(thread, "_args", ())
         return (args[0]() if args else None) or True
-    process = sys.modules.get("concurrent.futures.process")
-    manager = getattr(process, "_ExecutorManagerThread", None)
-    if manager is not None and is_a(thread, manager):
-        return thread.executor_reference() or True
-    return None
+    return process_pools.serves_pool(thread) or None
 
 
-def is_open(executor: Executor) -> bool:
+def is_open(executor: Any) -> bool:
     """Tell whether an executor was not shut down and has workers that live."""
-    if getattr(executor, "_shutdown", False) or getattr(executor, "_shutdown_thread", False):
-        return False
-    workers = getattr(executor, "_threads", None)
-    if workers is not None:
-        return any(thread.is_alive() for thread in list(workers))
-    return bool(getattr(executor, "_processes", None))
+    threads = getattr(executor, "_threads", None)
+    if threads is None:
+        return process_pools.is_open(executor)
+    return not getattr(executor, "_shutdown", False) and any(t.is_alive() for t in list(threads))
 
 
-def pool_name(executor: Executor) -> str:
+def workers(executor: Any) -> list[Any]:
+    """Return the threads or processes that work for an executor."""
+    threads = getattr(executor, "_threads", None)
+    return process_pools.workers(executor) if threads is None else list(threads)
+
+
+def pool_name(executor: Any) -> str:
     """Return the prefix of an executor's workers."""
     return str(getattr(executor, "_thread_name_prefix", "") or type(executor).__name__)
 
@@ -80,20 +84,44 @@ def queued_work(executor: Executor) -> Iterator[Any]:
         yield from (x for x in level if WORK_ITEM is not None and is_a(x, WORK_ITEM))
 
 
-def futures_of(executor: Executor) -> Iterator[Any]:
-    """Yield the futures of the work that an executor has taken or queued."""
+def works_of(executor: Any) -> Iterator[tuple[int | None, Any]]:
+    """Yield (ident of the working thread, work item) of what an executor has taken or queued."""
     idents = {thread.ident for thread in list(getattr(executor, "_threads", None) or ())}
-    yield from (item.future for ident, item in running_work() if ident in idents)
-    yield from (item.future for item in queued_work(executor))
+    yield from ((ident, item) for ident, item in running_work() if ident in idents)
+    yield from ((None, item) for item in queued_work(executor))
+    yield from ((None, item) for item in process_pools.pending(executor))
+
+
+def futures_of(executor: Any) -> Iterator[Any]:
+    """Yield the futures of the work that an executor has taken or queued."""
+    yield from (item.future for _, item in works_of(executor))
+
+
+def function_of(item: Any) -> Any:
+    """Return the function that a work item calls."""
+    task = getattr(item, "task", None)  # 3.14: (function, arguments, keywords)
+    return getattr(item, "fn", None) or (task[0] if is_a(task, tuple) else None)
 
 
 def work_of(future: Any) -> tuple[int | None, Any]:
     """Return (ident of the working thread, function) of a future that is being worked on."""
     for ident, item in running_work():
         if getattr(item, "future", None) is future:
-            task = getattr(item, "task", None)  # 3.14: (function, arguments, keywords)
-            return ident, getattr(item, "fn", None) or (task[0] if is_a(task, tuple) else None)
-    return None, None
+            return ident, function_of(item)
+    item = process_pools.work_of(future)
+    return None, None if item is None else function_of(item)
+
+
+def calls_of(executor: Any) -> tuple[int | None, list[Any], int]:
+    """Return (ident of a busy worker thread, functions as far as known, count) of an executor's work."""
+    if process_pools.is_pool(executor):
+        idents = [getattr(worker, "ident", None) for worker in process_pools.workers(executor)]
+        busy = [(ident, f) for ident in idents if (f := process_pools.function_in(ident)) is not None]
+        count = max(len(busy), process_pools.unfinished(executor))
+    else:
+        busy = [(ident, function_of(item)) for ident, item in works_of(executor)]
+        count = len(busy)
+    return next((x for x, _ in busy), None), [f for _, f in busy if f is not None], count
 
 
 def target_of(thread: threading.Thread) -> Any:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import inspect
+from types import CodeType
 from typing import Any
 
 from pytest_taskleak.adapt.code import HARNESS, LIBRARY, kind_of
@@ -22,6 +24,14 @@ OWN_OR_PARTIAL = (*OWN, "functools")
 def finalizers(fixturedef: Any) -> int:
     """Return how many finalizers a fixture has; one where that cannot be read."""
     return len(getattr(fixturedef, "_finalizers", (None,)))
+
+
+def code_of(thing: Any) -> CodeType | None:
+    """Return the code of a test item's function or of a fixture's, if it is Python."""
+    function = getattr(thing, "function", None) or getattr(thing, "func", None)
+    function = inspect.unwrap(function) if function is not None else None
+    code = getattr(function, "__code__", None)
+    return code if isinstance(code, CodeType) else None
 
 
 def is_harness(fixturedef: Any) -> bool:

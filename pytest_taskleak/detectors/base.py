@@ -49,16 +49,20 @@ class Lose(Protocol):
         resource: Resource,
         *,
         thing: Any = None,
+        future: Any = None,
         context: Context | None = None,
         frame: FrameType | None = None,
+        name: str = "",
     ) -> None:
         """Charge a loss to its maker: of the thing, else of the context, else of the running code.
 
         Parameters:
             resource: what is to be told, as strings.
             thing: what was lost, if it may carry the record of its birth.
+            future: what was lost is a future; its loop shows whose it is when nothing else does.
             context: the context in which it ran.
             frame: the code that lost it; believed only while the collector does not run.
+            name: what the code of a test calls to make it, to find the line where no frame shows it.
         """
         ...
 
@@ -86,6 +90,7 @@ class Detector:
         default: whether the kind is watched where nobody says otherwise.
         source: the kind whose births it looks at, if it records none of its own.
         collectable: whether the garbage collector may end it, so that a leftover is worth one run.
+        measured: whether it is counted at the ends of modules, instead of by births.
         tied: the endings of its loop that a thing does not outlive.
     """
 
@@ -96,6 +101,7 @@ class Detector:
     default: ClassVar[bool] = True
     source: ClassVar[str] = ""
     collectable: ClassVar[bool] = False
+    measured: ClassVar[bool] = False
     tied: ClassVar[tuple[Ending, ...]] = ()
 
     def patches(self, recorder: Recorder) -> Iterable[Patch]:
@@ -104,6 +110,14 @@ class Detector:
 
     def opened(self) -> None:
         """Take note that a test begins; costs every test, so only override it where it must be."""
+
+    def snapshot(self) -> Any:
+        """Return what there is now, for a kind that is measured."""
+        return None
+
+    def grown(self, before: Any, now: Any) -> Iterable[Resource]:
+        """Return what there is now and was not before, for a kind that is measured."""
+        return ()
 
     # --- looking --------------------------------------------------------------------------------
 

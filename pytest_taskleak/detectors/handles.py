@@ -145,10 +145,16 @@ def innocent(handle: asyncio.TimerHandle) -> bool:
     callback, args = asyncio_.handle_parts(handle)
     if asyncio_.belongs_to_task(callback):
         return True
-    if args and is_a(args[0], weakref.ref):
+    if args and is_weak(args[0]):
         return True
     target = next(iter(bound_to(callback)), None)
     return is_a(target, asyncio.AbstractEventLoop) or asyncio_.open_transport(target)
+
+
+def is_weak(argument: Any) -> bool:
+    """Tell whether a timer does its work on a weak reference, which may come in a tuple."""
+    first = argument[0] if type(argument) is tuple and argument else argument
+    return is_a(first, weakref.ref)
 
 
 detector = Handles()

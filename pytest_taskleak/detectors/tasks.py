@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 from pytest_taskleak.adapt import anyio as anyio_
 from pytest_taskleak.adapt import asyncio_, awaiting
 from pytest_taskleak.adapt.asyncio_ import UVLOOP, Task
+from pytest_taskleak.adapt.exceptions import DESTROYED
 from pytest_taskleak.detectors.base import Detector, Ending, Patch, Recorder
 from pytest_taskleak.model import Code, Resource
 
@@ -45,6 +46,12 @@ class Tasks(Detector):
             cause="loop.close() right after run_until_complete(), with work left over.",
             cure="Cancel what is left and run the loop until it has ended, or use asyncio.run.",
         ),
+        "TL105": Code(
+            title="task destroyed by the collector",
+            meaning="Nobody kept a pending task, and it was destroyed with its work undone.",
+            cause="create_task() without a reference, waiting for something that only it knows.",
+            cure="Keep the task until it has ended: in a set, or in asyncio.TaskGroup.",
+        ),
         "TL104": Code(
             title="task stuck",
             meaning="A task was cancelled and did not end within the bound.",
@@ -64,8 +71,24 @@ class Tasks(Detector):
 
             return create_task
 
+        lose = recorder.losses(self.kind)
+
+        def wrap_handler(original: Callable[..., Any]) -> Callable[..., Any]:
+            def call_exception_handler(loop: Any, /, *args: Any, **options: Any) -> Any:
+                context: Any = args[0] if args else options.get("context")
+                with contextlib.suppress(Exception):  # the loop must hear of it in any case
+                    if context["message"] == DESTROYED:
+                        task = context["task"]
+                        where = asyncio_.context_of(task)
+                        lose(self.destroyed(task), thing=task, future=task, context=where)
+                return original(loop, *args, **options)
+
+            return call_exception_handler
+
         without = "the line on which a task was made"
         yield Patch(asyncio_.loop_classes, "create_task", wrap, without, after=UVLOOP)
+        without = "tasks that the collector destroys"
+        yield Patch(asyncio_.loop_classes, "call_exception_handler", wrap_handler, without, after=UVLOOP)
 
     def alive(self, thing: Any) -> bool:
         return not thing.done() and not anyio_.is_machinery(thing) and thing is not asyncio_.running_task()
@@ -99,6 +122,11 @@ class Tasks(Detector):
             role="coroutine",
         )
 
+    def destroyed(self, task: Any) -> Resource:
+        """Tell of a task that dies just now; it was pending, and nobody kept it."""
+        state = "was destroyed while it was pending: nobody kept it"
+        return replace(self.describe(task), code="TL105", state=state, outlives=False)
+
     def ended(self, resource: Resource, ending: Ending) -> Resource:
         if ending == "close":
             state = "was pending when its loop was closed"
@@ -123,6 +151,7 @@ class Tasks(Detector):
         cures = {
             "TL102": "await the task, or cancel and await it, before the runner's main coroutine returns",
             "TL103": "cancel the task and let its loop run until it has ended, then close the loop",
+            "TL105": "keep a reference to the task until it has ended; asyncio itself keeps none",
             "TL104": "let CancelledError through: catch it only to clean up, then raise it again",
         }
         if resource.code in cures:

@@ -100,6 +100,19 @@ def walk(frame: FrameType | None) -> tuple[Frames, bool, bool]:
     return tuple(found), users > 0, not users and kind == HARNESS
 
 
+def by_callback(frame: FrameType | None) -> bool:
+    """Tell whether a running loop has called the code, so that no frame below it is the maker's."""
+    if asyncio_.running_loop() is None:
+        return False
+    while frame is not None:
+        if kind_of(frame.f_code.co_filename) < SKIP:
+            return False
+        if frame.f_code in asyncio_.STEPS:
+            return True
+        frame = frame.f_back
+    return True
+
+
 def stamp(thing: Any, birth: Record) -> None:
     """Put a record on the thing itself, where its children find it; some objects refuse."""
     with contextlib.suppress(Exception):  # slotted objects of a custom factory: the entry knows
@@ -123,6 +136,8 @@ def recorder(kind: str, *, mark: bool) -> Callable[[Any, FrameType | None], None
             if scope is None:
                 return
         frames, mine, harness = walk(frame)
+        if harness and by_callback(frame):
+            harness = False  # made by a callback: its context says whose it is
         if harness and scope.kind == "test" and scope.parent is not None:
             scope = scope.parent  # made by a plugin's own hook, not by the test
         ancestor: Frames = ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from pytest_taskleak.adapt.awaiting import is_method
@@ -21,7 +22,7 @@ class Claims:
     def __init__(self, session: Scope) -> None:
         self.session = session
         self.fixtures: list[Scope] = []
-        self.singletons: dict[tuple[str, str, str], Any] = {}
+        self.singletons: dict[tuple[str, str, str, str], Any] = {}
         self.adopted: list[str] = []
 
     def add(self, fixture: Scope) -> None:
@@ -68,15 +69,17 @@ class Claims:
         if item.birth is None or not item.detector.helper(thing):
             return False
         names = {scope.name, scope.name.split("[")[0], scope.name.split(" ")[0]}  # "setUpClass of X"
-        codes = [code for code in item.birth[1][::2] if code.co_name not in names]
+        codes = [code for code in item.birth[1][::2] if names.isdisjoint(code.co_qualname.split("."))]
         if not codes:
             return False
         resource = item.detector.describe(thing)
-        key = (resource.code, resource.module, resource.what)
+        key = (resource.code, resource.module, resource.what, module_of(codes[0]))
         known = self.singletons.get(key)
         older = known() if known is not None else None
         if older is not None and item.detector.alive(older):
             return False
+        # The first target is the thing's own object; an event of the standard library keeps nothing.
+        targets = [x for n, x in enumerate(targets) if not n or x is thing or not of_stdlib(x)]
         if not kept_by_module(targets, {module_of(code) for code in codes}):
             return False
         import weakref
@@ -87,6 +90,11 @@ class Claims:
             f"process, first by {scope.owner}"
         )
         return True
+
+
+def of_stdlib(thing: Any) -> bool:
+    """Tell whether a thing is of a class of the standard library: an event in a module keeps no thread."""
+    return type(thing).__module__.split(".")[0] in sys.stdlib_module_names
 
 
 def made_by(keeper: Any, birth: Any) -> bool:

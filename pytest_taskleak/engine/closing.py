@@ -14,11 +14,13 @@ from typing import Any
 from pytest_taskleak.adapt import asyncio_
 from pytest_taskleak.detectors.base import Ending
 from pytest_taskleak.engine import owner
+from pytest_taskleak.engine.collecting import collect
 from pytest_taskleak.engine.explaining import explain
 from pytest_taskleak.engine.owner import BIRTH, OWNER, Scope
 from pytest_taskleak.engine.reap import cancel_all
 from pytest_taskleak.engine.settle import Leftover, settle
 from pytest_taskleak.engine.verdicts import resisting as marked
+from pytest_taskleak.judge.memory import only_remembered
 from pytest_taskleak.model import Finding
 
 Noted = tuple[Leftover, Scope, Finding]
@@ -67,8 +69,17 @@ def judge(loop: Any, ending: Ending, watch: Any) -> list[Noted]:
         return []
     del left
     settle(live, watch.grant(watch.policy))
-    watch.collect(live)
-    return note(live(), ending)
+    collect(watch, live)
+    left = live()
+    return note([item for item in left if not is_forgotten(item, left)], ending)
+
+
+def is_forgotten(item: Leftover, left: list[Leftover]) -> bool:
+    """Tell whether only log records and dead frames lead to a thing, as `Claims.keep` asks of the others."""
+    try:
+        return bool(item.detector.idle(item.thing) and only_remembered(item.thing, (left,)))
+    except Exception:  # noqa: BLE001 -- objects of the user can be odd; in doubt it stays
+        return False
 
 
 def left_on(loop: Any, ending: Ending, watch: Any) -> Iterable[Leftover]:
@@ -85,9 +96,11 @@ def tied_to(loop: Any, ending: Ending) -> list[Leftover]:
     found = []
     for watch in owner.watches:
         for scope in watch.scopes():
-            for kind in scope.births.keys() & watch.tied[ending] if scope.births else ():
-                detector = watch.detectors.get(kind)
-                for entry in tuple(scope.births[kind]) if detector is not None else ():
+            for kind, births in tuple(scope.births.items()):
+                detector = watch.detectors.get(kind) if kind in watch.tied[ending] else None
+                if detector is None:
+                    continue
+                for entry in tuple(births):
                     thing = entry()
                     if thing is not None and detector.loop(thing) is loop and detector.alive(thing):
                         found.append(Leftover(detector, thing, entry.birth))

@@ -13,7 +13,10 @@ from pytest_taskleak.engine.settle import Leftover
 from pytest_taskleak.explain.birth import birth_of, library_of, relative
 from pytest_taskleak.model import Birth, Finding, Resource
 
-AUTOMATIC = re.compile(r"(Task|Thread|ThreadPoolExecutor|ThreadPool|asyncio)[-_]\d|\w+PoolExecutor$")
+AUTOMATIC = re.compile(
+    r"(Task|Thread|ThreadPoolExecutor|ThreadPool|asyncio|\w*Process|\w*PoolWorker|SyncManager)[-_]\d"
+    r"|os\.fork$|Pool$|\w+PoolExecutor$"
+)
 """Names that the standard library gives by itself."""
 Broken = Callable[[Any], None]
 
@@ -36,6 +39,7 @@ def explain(
         except Exception:  # noqa: BLE001 -- the watcher's own fault must not hide other findings
             broken(item.detector)
             continue
+        item.parts = parts
         pairs.append((item, replace(found, notes=folded(parts))))
     return pairs
 

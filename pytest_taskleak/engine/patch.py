@@ -149,13 +149,11 @@ def own_patches(closing: Callable[[Any, str], bool]) -> Iterator[Patch]:
     yield Patch(
         isolated_cases, "run", wrap_case, "owners in IsolatedAsyncioTestCase", after=("unittest.async_case",)
     )
-    yield Patch(
-        anyio_.runners,
-        "_call_in_runner_task",
-        anyio_.carry(OWNER),
-        "owners in anyio's runner",
-        after=anyio_.BACKENDS,
-    )
+    step, name = "_call_in_runner_task", "owners in anyio's runner"
+    yield Patch(anyio_.runners, step, anyio_.carry(OWNER), name, after=(anyio_.BACKEND,))
+    run, after = "_run_tests_and_fixtures", (anyio_.TRIO_BACKEND,)
+    yield Patch(anyio_.trio_runners, run, anyio_.note_task, name, after=after)
+    yield Patch(anyio_.trio_runners, step, anyio_.carry_to_trio(OWNER), name, after=after)
     yield Patch(futures.work_items, "run", wrap_work, "owners in executors")
 
 

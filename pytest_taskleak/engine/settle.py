@@ -7,7 +7,7 @@ wake gets real time, by a backoff that is counted and not measured, within the g
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pytest_taskleak import timing
@@ -21,11 +21,19 @@ NEXT_TURNS = 4
 
 @dataclass(slots=True, eq=False)
 class Leftover:
-    """A thing that is alive when its scope closes. Lives for one checkpoint only."""
+    """A thing that is alive when its scope closes. Lives for one checkpoint only.
+
+    Parameters:
+        detector: its kind.
+        thing: the thing itself.
+        birth: the record of its birth, if there is one.
+        parts: the leftovers that are told under this one.
+    """
 
     detector: Any
     thing: Any
     birth: Record | None
+    parts: list[Leftover] = field(default_factory=list)
 
 
 @dataclass(slots=True)

@@ -5,22 +5,24 @@ A `Watch` is one session of watching: a pytest run, or one `no_leaks` block.
 
 from __future__ import annotations
 
-import gc
 import threading
 import traceback
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from types import CodeType
 from typing import Any, get_args
 
 from pytest_taskleak.detectors.base import Detector, Ending
 from pytest_taskleak.engine import owner
 from pytest_taskleak.engine.claims import Claims
+from pytest_taskleak.engine.collecting import collect
 from pytest_taskleak.engine.explaining import explain
+from pytest_taskleak.engine.growth import Growth
 from pytest_taskleak.engine.losses import LOSSES, charge
 from pytest_taskleak.engine.owner import OWNER, Scope
 from pytest_taskleak.engine.patch import PATCHES
 from pytest_taskleak.engine.reap import reap
-from pytest_taskleak.engine.settle import Budget, Leftover, Live, settle
+from pytest_taskleak.engine.settle import Budget, Leftover, settle
 from pytest_taskleak.engine.sparing import NOTE, Spared
 from pytest_taskleak.engine.survivor import Survivor
 from pytest_taskleak.engine.told import Told
@@ -77,8 +79,11 @@ class Watch:
         }
         self.openers = [d.opened for d in self.detectors.values() if type(d).opened is not Detector.opened]
         self.lock = threading.RLock()
+        self.notes: list[Finding] = []
+        self.growth = Growth(self)
         self.running: Scope | None = None
         self.fixtures: Callable[[], Iterable[Scope]] = tuple
+        self.code_of: Callable[[Scope], CodeType | None] = lambda _: None
         self.phase = self.session
         self.awake = True
 
@@ -174,7 +179,7 @@ class Watch:
         if policy.mode != "off" and left:
             del left
             settle(lambda: self.unruled(scope, policy), self.grant(policy))
-            self.collect(lambda: self.unruled(scope, policy))
+            collect(self, lambda: self.unruled(scope, policy))
         return self.conclude(scope, policy, reap)
 
     def grant(self, policy: Policy) -> Budget:
@@ -204,24 +209,10 @@ class Watch:
         policy: Policy = scope.policy or self.policy
         return policy
 
-    def collect(self, live: Live) -> None:
-        """Run the collector once if that could end what is left."""
-        if any(item.detector.collectable for item in live()):
-            held = self.pending()  # must not be destroyed: they are somebody's leaks
-            gc.collect()
-            settle(live, self.budget)
-            held.clear()
-
     def scopes(self) -> list[Scope]:
         """Return the scopes that are open."""
         running = () if self.running is None else (self.running,)
         return [self.session, self.harness, *self.fixtures(), *running]
-
-    def pending(self) -> list[Any]:
-        """Return what lives of every open scope and cannot be ended by the collector rightly."""
-        kinds = [d.kind for d in self.detectors.values() if not d.collectable]
-        entries = [e for scope in self.scopes() for kind in kinds for e in tuple(scope.births.get(kind, ()))]
-        return [thing for entry in entries if (thing := entry()) is not None]
 
     def conclude(
         self, scope: Scope, policy: Policy, remove: Callable[[Sequence[Leftover]], list[Leftover]]
@@ -274,6 +265,9 @@ class Watch:
         spared = [item for item, _ in guilty if self.spared.spares(item)]
         going = [item for item, _ in guilty if item not in spared]
         remaining = remove(going) if going else []
+        parts = [part for item in going for part in item.parts if part.detector.alive(part.thing)]
+        if parts:
+            remove(parts)
         guilty = [(x, replace(f, notes=(*f.notes, NOTE)) if x in spared else f) for x, f in guilty]
         self.survivors += [Survivor(item, f, scope) for item, f in guilty if item in remaining]
         stuck = {id(item.thing) for item in remaining if still_turns(item)}

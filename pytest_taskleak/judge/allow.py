@@ -11,7 +11,7 @@ from pytest_taskleak.model import Finding
 
 ROLES = ("coroutine", "target", "callback")
 FIELDS = ("name", *ROLES, "module", "package", "owner")
-KINDS: dict[str, str] = {"handle": "timer"}
+KINDS: dict[str, str] = {"handle": "timer", "generator": "asyncgen", "descriptor": "fd"}
 """Other words that are taken for a kind."""
 
 
@@ -100,7 +100,7 @@ def parse(text: object, *, origin: str, kinds: Iterable[str], codes: Iterable[st
 def singular(word: str, kinds: Iterable[str]) -> str:
     """Return the kind that a word means: plurals and the field's other words are taken too."""
     known = set(kinds)
-    for form in (word, word.removesuffix("s")):
+    for form in (word, word.removesuffix("s"), word.removesuffix("es")):
         if form in known:
             return form
         if KINDS.get(form) in known:

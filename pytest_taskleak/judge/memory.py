@@ -34,7 +34,7 @@ def only_remembered(thing: Any, own: tuple[Any, ...] = ()) -> bool:
         following: list[Any] = []
         seen |= {id(level), id(following)}
         while level:
-            some, level = level[:MOST_AT_ONCE], level[MOST_AT_ONCE:]
+            some, level = tuple(level[:MOST_AT_ONCE]), level[MOST_AT_ONCE:]
             seen |= {id(some), id(level)}
             for referrer in gc.get_referrers(*some):
                 if id(referrer) in seen or passes_by(referrer):

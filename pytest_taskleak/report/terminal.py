@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
 import pytest
@@ -10,6 +10,7 @@ import pytest
 from pytest_taskleak.model import Finding
 from pytest_taskleak.report import text
 
+MOST_NOTES = 5
 Facts = dict[str, list[str]]
 """What a process can say when it ends: the rules it used, the helpers it adopted."""
 
@@ -42,13 +43,16 @@ class Summary:
         self.used: set[str] = set()
         self.adopted: list[str] = []
         self.complete = False
+        self.notes: list[str] = []
+        self.unowned: list[str] = []
         self.blocking: list[str] = []
 
     def pytest_report_header(self) -> list[str]:
         return list(self.header()) if self.verbosity >= 0 else []
 
-    @pytest.hookimpl(trylast=True)
-    def pytest_sessionfinish(self, exitstatus: int) -> None:
+    @pytest.hookimpl(wrapper=True, trylast=True)  # after all others, before a worker of xdist reports
+    def pytest_sessionfinish(self, exitstatus: int) -> Generator[None, None, None]:
+        yield
         self.complete = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
         facts = self.facts()
         if facts is not None:
@@ -66,6 +70,8 @@ class Summary:
         self.used |= set(facts.get("used", ()))
         self.rules += [rule for rule in facts.get("ruled", ()) if rule not in self.rules]
         self.adopted += [line for line in facts.get("adopted", ()) if line not in self.adopted]
+        self.notes += facts.get("notes", ())
+        self.unowned += facts.get("unowned", ())
         self.blocking += facts.get("blocking", ())
 
     def unused(self, terminalreporter: Any) -> list[str]:
@@ -91,8 +97,28 @@ class Summary:
             self.table(terminalreporter, leaks)
         if leaks and self.verbosity >= -1:
             write(total(leaks))
+        for line in self.noted(reports) if self.verbosity >= 0 else ():
+            write(f"taskleak: note: {line}")
+        for line in dict.fromkeys(self.unowned):
+            write(f"taskleak: lost, made by nobody that can be named: {line}")
         for line in dict.fromkeys(self.blocking):
             write(f"taskleak: the process cannot end before this does: {line}")
+
+    def noted(self, reports: Sequence[Any]) -> list[str]:
+        """Return what is no failure: files that modules left open, notes on tests that passed."""
+        notes = list(dict.fromkeys(self.notes))
+        lines = notes if self.verbosity > 0 else notes[:MOST_NOTES]
+        if len(notes) > len(lines):
+            lines.append(f"... and {len(notes) - len(lines)} more; -v shows all")
+        passed = [Finding.from_json(f) for r in reports if r.passed for f in r.taskleak["findings"]]
+        counts: dict[str, int] = {}
+        for finding in passed:
+            if finding.severity == "note":
+                counts[text.noun(finding)] = counts.get(text.noun(finding), 0) + finding.count
+        if counts:
+            told = ", ".join(f"{n} {text.plural(noun, n)}" for noun, n in sorted(counts.items()))
+            lines.append(f"{told} left by tests that passed; -rP shows them")
+        return lines
 
     def table(self, terminalreporter: Any, leaks: Sequence[Finding]) -> None:
         """Write one line for each place of birth."""

@@ -46,7 +46,7 @@ def noun(finding: Finding) -> str:
 
 def plural(kind: str, count: int) -> str:
     """Return the word for so many of a kind."""
-    return kind if count == 1 else kind + "s"
+    return kind if count == 1 else f"{kind}{'es' if kind.endswith('s') else 's'}"
 
 
 def section(verdict: Verdict, *, verbosity: int = 0) -> str:
@@ -71,6 +71,16 @@ def first_line(finding: Finding) -> str:
     return f"{resource.code}  {noun(finding)} {resource.name!r}{what}{many} {state(finding)}"
 
 
+def one_line(finding: Finding) -> str:
+    """Return the first line of a finding with the place that it names last."""
+    waiting = finding.resource.waiting
+    return (
+        f"{first_line(finding)}, {finding.resource.where} at {waiting[-1]}"
+        if waiting
+        else first_line(finding)
+    )
+
+
 def state(finding: Finding) -> str:
     """Return the clause that says what is wrong."""
     resource = finding.resource
@@ -83,7 +93,7 @@ def ended(owner: Owner) -> str:
         return "the test"
     if owner.kind == "fixture":
         return f"fixture {owner.name!r}"
-    return f"the {owner.kind}"
+    return f"module {owner.name}" if owner.kind == "module" else f"the {owner.kind}"
 
 
 def block(finding: Finding, *, verbosity: int = 0) -> str:
@@ -111,7 +121,7 @@ def permission(finding: Finding) -> str:
     if owner.kind == "fixture" and owner.scope in ("class", "module"):
         where = "on the class" if owner.scope == "class" else "as the module's pytestmark"
         return f"pytest.mark.taskleak(allow={rule}) {where}"
-    if owner.kind == "fixture" and owner.scope != "function":
+    if owner.kind in ("module", "session") or (owner.kind == "fixture" and owner.scope != "function"):
         return f"taskleak_allow = [{rule}] in the ini file"
     return f"@pytest.mark.taskleak(allow={rule})"
 
@@ -128,7 +138,8 @@ def birth_rows(finding: Finding, verbosity: int) -> list[str]:
     if not any(f.role == "project" for f in frames):
         mine = [f for f in finding.birth.ancestor if f.role == "project"][:1]
         rows += [row("" if rows else "born", f"by a task or thread born at {place(f)}") for f in mine]
-    if not rows:
+    told = finding.owner.kind in ("module", "session") or not finding.resource.outlives
+    if not rows and not (told and (finding.resource.waiting or finding.owner.kind != "test")):
         rows.append(row("born", "unknown: no line of Python was seen to make it"))
     return rows
 
@@ -150,8 +161,8 @@ def waiting_row(finding: Finding, verbosity: int) -> list[str]:
         frames = [frames[0], frames[-1]]
     target = f" -> {resource.waits_for}" if resource.waits_for else ""
     if not frames:
-        return [row("waiting", f"-> {resource.waits_for}")] if resource.waits_for else []
-    rows = [row("waiting", place(frames[0]))]
+        return [row(resource.where, f"-> {resource.waits_for}")] if resource.waits_for else []
+    rows = [row(resource.where, place(frames[0]))]
     rows += [row("", f"in {place(frame)}") for frame in frames[1:]]
     rows[-1] += target
     return rows

@@ -25,7 +25,9 @@ from typing import Any
 
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parent.parent
-KINDS = ("task", "timer", "thread", "executor")
+KINDS = tuple(
+    sorted(p.name for p in HERE.iterdir() if p.is_dir() and p.name.isidentifier() and any(p.glob("*.py")))
+)
 KEYS = ("expect", "maybe", "why", "runner", "needs", "args", "outcome", "with")
 PLUGINS = {"pytest-asyncio": "asyncio", "anyio": "anyio", "pytest-aiohttp": "aiohttp"}
 SEVERITIES = ("fail", "warn", "note")

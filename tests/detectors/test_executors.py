@@ -3,15 +3,46 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
+import inspect
+import multiprocessing
+import os
+import signal
+import sys
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing.pool import ThreadPool
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
     from tests.detectors.conftest import Lab
+
+FORK: Any = multiprocessing.get_context("fork") if os.name == "posix" else None
+forks = pytest.mark.skipif(FORK is None, reason="needs fork")
+pytestmark = pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
+
+
+def wait_long() -> None:
+    time.sleep(61)
+
+
+def ignore_signals(begun: Any) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    begun.set()
+
+
+@pytest.fixture
+def process_pool() -> Iterator[ProcessPoolExecutor]:
+    """A pool with processes that was made outside of the lab."""
+    made = ProcessPoolExecutor(1, mp_context=FORK)
+    yield made
+    for worker in list(made._processes.values()):
+        worker.kill()
+    made.shutdown()
 
 
 @pytest.fixture
@@ -44,10 +75,14 @@ def test_open_until_shut_down(lab: Lab) -> None:
 
 def test_busy_pool_owns_its_work(lab: Lab, stop: threading.Event) -> None:
     pool = ThreadPoolExecutor(1)
-    pool.submit(stop.wait)
+    blocked = pool.submit(stop.wait)
     pool.submit(int)
+    while not blocked.running():
+        pass
     detector = lab.detector("executor")
-    assert detector.describe(pool).state == "was not shut down (1 worker, 2 calls unfinished)"
+    told = detector.describe(pool)
+    assert told.state == "was not shut down (1 worker, busy with threading.Event.wait and 1 more call)"
+    assert told.waits_for == "threading.Event.wait()"
     assert len(list(detector.parts(pool))) == 2
     stop.set()
     pool.shutdown()
@@ -111,12 +146,142 @@ def test_remove_does_not_wait(lab: Lab, stop: threading.Event) -> None:
     pool.shutdown()
 
 
+@forks
 def test_process_pool(lab: Lab) -> None:
-    with ProcessPoolExecutor(1) as pool:
+    with ProcessPoolExecutor(1, mp_context=FORK) as pool:
         pool.submit(int).result()
-        assert lab.live("executor") == [pool]
-        assert lab.detector("executor").describe(pool).what == "ProcessPoolExecutor"
-    assert lab.live("executor") == []
+        assert lab.live() == [pool], "workers and threads are told by their pool"
+        told = lab.detector("executor").describe(pool)
+        assert (told.what, told.state) == ("ProcessPoolExecutor", "was not shut down (1 worker, idle)")
+    assert lab.live() == []
+
+
+@forks
+def test_busy_process_pool(lab: Lab) -> None:
+    pool = ProcessPoolExecutor(1, mp_context=FORK)
+    first = pool.submit(time.sleep, 60)
+    second = pool.submit(wait_long)
+    workers = list(pool._processes.values())
+    detector = lab.detector("executor")
+    told = detector.describe(pool)
+    assert told.state == "was not shut down (1 worker, busy with time.sleep and 1 more call)"
+    assert set(detector.parts(pool)) == {first, second}
+    assert detector.describe(second).what == "wait_long"
+    assert [f.code for f in lab.watch.close(lab.scope).findings] == ["TL303"]
+    assert [worker.is_alive() for worker in workers] == [False]
+    assert lab.watch.tainted() == []
+
+
+@forks
+def test_workers_that_ignore_signals_are_killed(lab: Lab) -> None:
+    begun = FORK.Event()
+    pool = ProcessPoolExecutor(1, mp_context=FORK, initializer=ignore_signals, initargs=(begun,))
+    pool.submit(wait_long)
+    begun.wait()
+    (worker,) = pool._processes.values()
+    assert [f.code for f in lab.watch.close(lab.scope).findings] == ["TL303"]
+    assert not worker.is_alive()
+    assert lab.watch.tainted() == []
+
+
+@forks
+def test_call_in_a_process_pool_of_others(lab: Lab, process_pool: ProcessPoolExecutor) -> None:
+    future = process_pool.submit(time.sleep, 60)
+    assert [x for x in lab.live() if x is not future] == []
+    told = lab.detector("executor").describe(future)
+    assert (told.code, told.name) == ("TL304", "sleep")
+    assert all(x is not future for x in lab.detector("executor").keeper(future)), "the pool holds it"
+
+
+@forks
+@pytest.mark.parametrize("threads", [False, True])
+def test_pools_of_multiprocessing(lab: Lab, threads: bool) -> None:
+    with ThreadPool(2) if threads else FORK.Pool(2) as pool:
+        assert pool.map(len, ["abc", "d"]) == [3, 1]
+        assert lab.live() == [pool], "workers and handlers are told by their pool"
+        detector = lab.detector("executor")
+        told = detector.describe(pool)
+        assert (told.code, told.what) == ("TL303", "ThreadPool" if threads else "Pool")
+        assert told.state == "was not closed (2 workers, idle)"
+        assert "join()" in detector.advice(told)
+    assert lab.live() == []
+
+
+def test_busy_thread_pool(lab: Lab, stop: threading.Event) -> None:
+    pool = ThreadPool(2)
+    results = [pool.apply_async(stop.wait), pool.map_async(stop.wait, [None])]
+    detector = lab.detector("executor")
+    while "more" not in detector.describe(pool).state:
+        pass
+    told = detector.describe(pool)
+    assert told.state == "was not closed (2 workers, busy with threading.Event.wait and 1 more call)"
+    assert told.waits_for == "threading.Event.wait()"
+    pool.close()
+    assert detector.describe(pool).state.startswith("was closed, not joined (2 workers, busy")
+    assert lab.live() == [pool]
+    assert detector.remove(pool) is True
+    assert not detector.alive(pool)
+    stop.set()
+    assert len(results) == 2
+
+
+@forks
+def test_busy_pool_is_terminated(lab: Lab) -> None:
+    pool = FORK.Pool(2)
+    pool.apply_async(wait_long)
+    workers = list(pool._pool)
+    assert "busy with" in lab.detector("executor").describe(pool).state
+    assert [f.code for f in lab.watch.close(lab.scope).findings] == ["TL303"]
+    assert [worker.is_alive() for worker in workers] == [False, False]
+
+
+@forks
+def test_pool_whose_workers_ignore_signals(lab: Lab) -> None:
+    begun = FORK.Event()
+    pool = FORK.Pool(1, ignore_signals, (begun,))
+    pool.apply_async(wait_long)
+    begun.wait()
+    (worker,) = pool._pool
+    assert [f.code for f in lab.watch.close(lab.scope).findings] == ["TL303"]
+    assert not worker.is_alive()
+
+
+@forks
+def test_workers_left_by_a_pool_that_was_shut_down(lab: Lab) -> None:
+    pool = ProcessPoolExecutor(1, mp_context=FORK)
+    future = pool.submit(time.sleep, 60)
+    while not future.running():
+        pass
+    assert lab.live("process") == []
+    pool.shutdown(wait=False)
+    (child,) = lab.live("process")
+    assert child.what == "_process_worker"
+    lab.watch.close(lab.scope)
+    assert lab.live("process") == []
+
+
+@forks
+def test_pool_that_nobody_has_seen_being_made(lab: Lab) -> None:
+    """Its workers are no processes of whoever lets it start them."""
+    pool = object.__new__(ProcessPoolExecutor)
+    init = inspect.unwrap(ProcessPoolExecutor.__init__)
+    init(pool, 1, mp_context=FORK)
+    try:
+        assert pool.submit(int).result() == 0
+        assert lab.live("process") == []
+    finally:
+        pool.shutdown()
+
+
+@pytest.mark.skipif(sys.version_info < (3, 14), reason="new in 3.14")
+def test_interpreter_pool(lab: Lab) -> None:
+    with concurrent.futures.InterpreterPoolExecutor(1) as pool:  # type: ignore[attr-defined,unused-ignore]
+        pool.submit(int).result()
+        assert lab.live() == [pool]
+        told = lab.detector("executor").describe(pool)
+        assert told.what == "InterpreterPoolExecutor"
+        assert told.state == "was not shut down (1 worker, idle)"
+    assert lab.live() == []
 
 
 def test_subclasses(lab: Lab) -> None:

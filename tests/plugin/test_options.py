@@ -270,7 +270,7 @@ def test_library_leaks(suite: Suite, level: str) -> None:
         (["--taskleak-severity=task=loud"], ["'severity'", "fail, warn, note, ignore", "'loud'"]),
         (["--taskleak-severity=task"], ["'severity'", "--taskleak-severity"]),
         (["--taskleak-severity=tsak=warn"], ["'tsak=warn'", "did you mean 'task'"]),
-        (["--taskleak-severity=TL1O1=warn"], ["'TL1O1=warn'", "did you mean 'TL101'"]),
+        (["--taskleak-severity=TL9O2=warn"], ["'TL9O2=warn'", "did you mean 'TL902'"]),
         (
             ["--taskleak-allow=tsk:x"],
             ["'tsk:x'", "did you mean 'task'", "task, timer, thread, executor", "TL101"],

@@ -166,6 +166,7 @@ def test_wide_fixture_leak(suite: Suite, scope: str) -> None:
             def test_two(self, worker):
                 pass
         """,
+        "--taskleak-detect=task",
         process=True,
     )
     assert done.told() == {"TestA::test_two": ["TL101 worker"]}

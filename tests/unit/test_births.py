@@ -164,6 +164,10 @@ STDLIB = os.path.dirname(os.__file__)
         (os.path.join(STDLIB, "site-packages", "anyio", "pytest_plugin.py"), HARNESS),
         (os.path.join(STDLIB, "site-packages", "anyio", "abc.py"), LIBRARY),
         ("/usr/lib/python3/dist-packages/six.py", LIBRARY),
+        ("/editor/bundled/libs/debugpy/server/api.py", HARNESS),
+        ("/editor/pydev/pydevd.py", HARNESS),
+        (os.path.join(STDLIB, "site-packages", "pytest_timeout.py"), HARNESS),
+        ("/project/coverage/report.py", USER),
         (os.path.join(code.PACKAGE, "plugin.py"), SKIP),
     ],
 )

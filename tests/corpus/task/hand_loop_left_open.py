@@ -1,4 +1,5 @@
 # expect: TL101 test_leaves what=forever born=here
+# expect: TL601 test_leaves
 # why: the loop is neither run nor closed any more, the task waits on it for good
 # runner: sync own loop
 import asyncio

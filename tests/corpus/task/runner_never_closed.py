@@ -1,4 +1,5 @@
 # expect: TL101 test_leaves what=forever born=here
+# expect: TL601 test_leaves
 # why: the runner is kept open, so is its loop: the task is left running
 # runner: sync Runner
 import asyncio

@@ -1,4 +1,5 @@
 # expect: TL101 fixture:*setup_method* what=forever born=here on=TestService::test_uses
+# expect: TL601 fixture:*setup_method* on=TestService::test_uses
 # why: xunit setup_method is a function-scoped fixture to pytest; its loop stays open with a task on it
 # runner: sync own loop
 import asyncio

@@ -1,4 +1,5 @@
 # expect: TL201 test_leaves what=remind
+# expect: TL601 test_leaves
 # why: the loop by hand stays open, the timer stays scheduled on it
 # runner: sync own loop
 import asyncio

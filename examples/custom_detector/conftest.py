@@ -1,0 +1,5 @@
+from connections import Connections
+
+
+def pytest_taskleak_detectors():
+    return [Connections()]

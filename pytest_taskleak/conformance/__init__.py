@@ -1,0 +1,1 @@
+"""By which rules is a detector proven?  The rooms behind `pytest_taskleak.testing`."""

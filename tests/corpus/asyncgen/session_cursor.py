@@ -1,0 +1,46 @@
+# expect: clean
+# why: the session's cursor begins its generator at the first call, inside a test, and closes it at the end
+# runner: pytest-asyncio session
+# needs: pytest-asyncio
+# args: -o asyncio_mode=auto
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+class Cursor:
+    def __init__(self) -> None:
+        self.rows: AsyncIterator[int] | None = None
+
+    async def fetch(self) -> AsyncIterator[int]:
+        for number in range(10):
+            await asyncio.sleep(0)
+            yield number
+
+    async def next(self) -> int:
+        if self.rows is None:
+            self.rows = self.fetch()
+        return await anext(self.rows)
+
+    async def close(self) -> None:
+        if self.rows is not None:
+            await self.rows.aclose()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def cursor() -> AsyncIterator[Cursor]:
+    made = Cursor()
+    yield made
+    await made.close()
+
+
+async def test_first(cursor: Cursor) -> None:
+    assert await cursor.next() == 0
+
+
+async def test_second(cursor: Cursor) -> None:
+    assert await cursor.next() == 1

@@ -1,0 +1,29 @@
+# expect: TL701 test_loses what=boom born=here
+# why: the loop lives on, the task does not
+# runner: pytest-asyncio module
+# needs: pytest-asyncio
+# args: -o asyncio_mode=auto -o asyncio_default_test_loop_scope=module
+import asyncio
+
+
+async def boom() -> None:
+    await asyncio.sleep(0)
+    raise ValueError("boom")
+
+
+async def turns() -> None:
+    for _ in range(4):
+        await asyncio.sleep(0)
+
+
+async def test_before() -> None:
+    await turns()
+
+
+async def test_loses() -> None:
+    asyncio.create_task(boom())  # born:here
+    await turns()
+
+
+async def test_neighbour() -> None:
+    await turns()

@@ -1,0 +1,22 @@
+# expect: TL401 test_leaves what=sleep born=made
+# why: open_process without its context manager
+# runner: anyio trio
+# needs: anyio, trio, posix
+import anyio
+import pytest
+
+pytestmark = pytest.mark.anyio
+KEPT: list[object] = []
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "trio"
+
+
+async def test_leaves() -> None:
+    KEPT.append(await anyio.open_process(["sleep", "60"]))  # born:made
+
+
+async def test_neighbour() -> None:
+    await anyio.sleep(0)

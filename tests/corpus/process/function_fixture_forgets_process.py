@@ -1,0 +1,26 @@
+# expect: TL401 fixture:server born=made on=test_one
+# expect: TL401 fixture:server born=made on=test_two
+# why: each of the fixture's processes outlives it
+# runner: sync
+# needs: posix
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+KEPT: list[object] = []
+
+
+@pytest.fixture
+def server() -> Iterator[int]:
+    process = subprocess.Popen(["sleep", "60"])  # born:made
+    KEPT.append(process)
+    yield process.pid
+
+
+def test_one(server: int) -> None:
+    assert server
+
+
+def test_two(server: int) -> None:
+    assert server

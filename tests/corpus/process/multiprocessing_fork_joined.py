@@ -1,0 +1,39 @@
+# expect: clean
+# why: joined; what fork keeps for the whole process is no leak, and events and shared memory are none either
+# runner: sync
+# needs: posix
+# args: -W ignore::DeprecationWarning
+import multiprocessing
+from multiprocessing.shared_memory import SharedMemory
+from multiprocessing.synchronize import Event
+
+
+def work(begun: Event) -> None:
+    begun.set()
+
+
+def test_joins() -> None:
+    context = multiprocessing.get_context("fork")
+    begun = context.Event()
+    process = context.Process(target=work, args=(begun,))
+    process.start()
+    begun.wait()
+    process.join()
+
+
+def test_closes() -> None:
+    context = multiprocessing.get_context("fork")
+    process = context.Process(target=int)
+    process.start()
+    process.join()
+    process.close()
+
+
+def test_memory() -> None:
+    memory = SharedMemory(create=True, size=16)
+    memory.close()
+    memory.unlink()
+
+
+def test_neighbour() -> None:
+    assert True

@@ -1,0 +1,44 @@
+# expect: TL501 fixture:address on=test_last what=Chat.serve born=here
+# why: the session's fixture never closes its server; what that accepted is told under it
+# runner: pytest-asyncio session
+# needs: pytest-asyncio
+# args: -o asyncio_mode=auto -o asyncio_default_test_loop_scope=session
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest_asyncio
+
+Address = tuple[str, int]
+
+
+class Chat:
+    def __init__(self) -> None:
+        self.writers: set[asyncio.StreamWriter] = set()
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.writers.add(writer)
+        while line := await reader.readline():
+            writer.write(line)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def address() -> AsyncIterator[Address]:
+    chat = Chat()
+    server = await asyncio.start_server(chat.serve, "127.0.0.1", 0)  # born:here
+    host, port = server.sockets[0].getsockname()
+    yield host, port
+    chat.writers.clear()
+
+
+async def test_first(address: Address) -> None:
+    reader, writer = await asyncio.open_connection(*address)
+    writer.write(b"hello\n")
+    assert await reader.readline() == b"hello\n"
+    writer.close()
+    await writer.wait_closed()
+
+
+async def test_last(address: Address) -> None:
+    _, writer = await asyncio.open_connection(*address)
+    writer.close()
+    await writer.wait_closed()

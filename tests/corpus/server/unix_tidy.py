@@ -1,0 +1,28 @@
+# expect: clean
+# why: a server on a unix socket is closed
+# runner: pytest-asyncio function
+# needs: pytest-asyncio, posix
+# args: -o asyncio_mode=auto
+import asyncio
+import tempfile
+from pathlib import Path
+
+
+async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while line := await reader.readline():
+        writer.write(line)
+    writer.close()
+
+
+async def test_server() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "s"
+        server = await asyncio.start_unix_server(serve, path)
+        _, writer = await asyncio.open_unix_connection(path)
+        writer.close()
+        await writer.wait_closed()
+        server.close()
+
+
+async def test_neighbour() -> None:
+    await asyncio.sleep(0)

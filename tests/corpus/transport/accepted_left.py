@@ -1,0 +1,26 @@
+# expect: TL511 test_leaves what=serve
+# why: the server is closed, a connection that it had accepted is kept open by its handler
+# runner: pytest-asyncio function
+# needs: pytest-asyncio
+# args: -o asyncio_mode=auto
+import asyncio
+
+writers: set[asyncio.StreamWriter] = set()
+
+
+async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writers.add(writer)
+    writer.write(b"hello\n")
+
+
+async def test_leaves() -> None:
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+    assert await reader.readline() == b"hello\n"
+    writer.close()
+    await writer.wait_closed()
+    server.close()
+
+
+async def test_neighbour() -> None:
+    await asyncio.sleep(0)

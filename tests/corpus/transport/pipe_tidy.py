@@ -1,0 +1,23 @@
+# expect: clean
+# why: the transport over the pipe is closed
+# runner: pytest-asyncio function
+# needs: pytest-asyncio, posix
+# args: -o asyncio_mode=auto
+import asyncio
+import os
+
+
+class Reader(asyncio.Protocol):
+    pass
+
+
+async def test_pipe() -> None:
+    loop = asyncio.get_running_loop()
+    out, into = os.pipe()
+    transport, _ = await loop.connect_read_pipe(Reader, os.fdopen(out, "rb"))
+    transport.close()
+    os.close(into)
+
+
+async def test_neighbour() -> None:
+    await asyncio.sleep(0)
