@@ -23,6 +23,11 @@ UVLOOP = ("uvloop",)
 STEPS = (getattr(events.Handle, "_run").__code__, runners.Runner.run.__code__)  # noqa: B009 -- a private name
 """The code that runs a callback of a stock loop; under uvloop only that of the runner is to be seen."""
 
+_inner = getattr(tasks, "_ensure_future", tasks.ensure_future)  # of its own up to 3.11
+ENSURE_FUTURE = _inner.__code__
+"""The code that makes a task of a coroutine for `run_until_complete` and others."""
+SHUTDOWN = (runners.Runner.close.__code__,)
+
 _get_running_loop = events._get_running_loop  # noqa: SLF001
 _current_task = tasks.current_task
 _all_tasks = tasks.all_tasks
@@ -190,6 +195,19 @@ def told_by_asyncio(context: Any) -> bool:
     """Tell whether asyncio itself calls an exception handler; it names what the exception came up in."""
     standard = ("handle", "protocol", "transport", "server", "asyncgen", "task", "future", "socket")
     return any(context.get(key) is not None for key in standard)
+
+
+def shuts_down(frame: FrameType) -> bool:
+    """Tell whether a task is one of those by which a runner closes its loop; they are run at once.
+
+    Parameters:
+        frame: that of `ENSURE_FUTURE`.
+    """
+    above = frame.f_back
+    if above is not None and above.f_code is tasks.ensure_future.__code__:
+        above = above.f_back
+    above = None if above is None else above.f_back  # past `run_until_complete`
+    return above is not None and above.f_code in SHUTDOWN
 
 
 def calling_frame(depth: int) -> FrameType | None:

@@ -133,11 +133,14 @@ def filters() -> Any:
     return warnings.filters if get is None else get()
 
 
+_context: Any = getattr(warnings, "_get_context", None)  # from 3.14 on
+
+
 def recorder() -> tuple[int, int]:
     """Return what tells who shows or records warnings; another one means that somebody catches them."""
-    get: Any = getattr(warnings, "_get_context", None)
-    log = getattr(get(), "log", None) if get is not None else None
-    return id(getattr(warnings, "_showwarnmsg_impl", None) if log is None else log), id(warnings.showwarning)
+    log = None if _context is None else getattr(_context(), "log", None)
+    shows = log if log is not None else warnings._showwarnmsg_impl  # type: ignore[attr-defined]  # noqa: SLF001
+    return id(shows), id(warnings.showwarning)
 
 
 def one_frame_up(function: Any) -> Any:

@@ -40,20 +40,18 @@ def nobodys(frame: FrameType | None) -> bool:
     Parameters:
         frame: the code that called the loop's constructor.
     """
-    steps = MOST_STEPS
-    while frame is not None and steps:
+    files = FILES
+    for _ in range(MOST_STEPS):
+        if frame is None:
+            return False
         code = frame.f_code
-        if code is IMPLICIT:
+        name = code.co_filename
+        kind = files[name] if name in files else kind_of(name)
+        if kind == HARNESS or code is IMPLICIT:
             return True
-        kind = FILES.get(code.co_filename)
-        if kind is None:
-            kind = kind_of(code.co_filename)
         if kind == USER:
             return False
-        if kind == HARNESS:
-            return True
         frame = frame.f_back
-        steps -= 1
     return False
 
 

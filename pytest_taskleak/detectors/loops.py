@@ -47,17 +47,17 @@ class Loops(Detector):
         def wrap_init(original: Callable[..., None]) -> Callable[..., None]:
             def __init__(loop: Any, /, *args: Any, **options: Any) -> None:  # noqa: N807 -- the name of what it replaces
                 original(loop, *args, **options)
-                frame = loops.maker(sys._getframe(1))
+                frame = sys._getframe(1)
                 if self.planting or not loops.nobodys(frame):
                     watch(loop, seen=False)
-                    record(loop, frame)
+                    record(loop, loops.maker(frame))
 
             return __init__
 
         def wrap_del(original: Callable[..., None]) -> Callable[..., None]:
             def __del__(loop: Any, /, *args: Any, **options: Any) -> None:  # noqa: N807 -- see above
                 # The collector runs: only strings are made of the loop.
-                if getattr(loop, WATCHED, False) and not getattr(loop, "_closed", True):
+                if not getattr(loop, "_closed", True) and getattr(loop, WATCHED, False):
                     lose(DROPPED, thing=loop)
                 original(loop, *args, **options)
 

@@ -39,8 +39,15 @@ class Sockets(Detector):
         getframe = sys._getframe
 
         def wrap(original: Callable[..., None]) -> Callable[..., None]:
-            def __init__(self: Any, /, *args: Any, **options: Any) -> None:  # noqa: N807 -- the name of what it replaces
-                original(self, *args, **options)
+            # The signature of what it replaces: every loop pays for two of these.
+            def __init__(  # noqa: N807 -- the name of what it replaces
+                self: Any,
+                family: Any = -1,
+                type: Any = -1,  # noqa: A002
+                proto: Any = -1,
+                fileno: Any = None,
+            ) -> None:
+                original(self, family, type, proto, fileno)
                 frame = getframe(1)
                 if frame.f_code is pair and getframe(2).f_code is self_pipe:
                     return  # every loop of asyncio has two of these

@@ -62,11 +62,14 @@ class Tasks(Detector):
 
     def patches(self, recorder: Recorder) -> Iterable[Patch]:
         record = recorder(self.kind, mark=True)
+        passing = asyncio_.ENSURE_FUTURE
 
         def wrap(original: Callable[..., Task]) -> Callable[..., Task]:
             def create_task(self: asyncio.AbstractEventLoop, /, *args: Any, **options: Any) -> Task:
                 task = original(self, *args, **options)
-                record(task, sys._getframe(1))
+                frame = sys._getframe(1)
+                if frame.f_code is not passing or not asyncio_.shuts_down(frame):
+                    record(task, frame)
                 return task
 
             return create_task

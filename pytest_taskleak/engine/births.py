@@ -9,7 +9,6 @@ keeps weak references only.
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import weakref
 from collections.abc import Callable
@@ -102,8 +101,6 @@ def walk(frame: FrameType | None) -> tuple[Frames, bool, bool]:
 
 def by_callback(frame: FrameType | None) -> bool:
     """Tell whether a running loop has called the code, so that no frame below it is the maker's."""
-    if asyncio_.running_loop() is None:
-        return False
     while frame is not None:
         if kind_of(frame.f_code.co_filename) < SKIP:
             return False
@@ -113,20 +110,16 @@ def by_callback(frame: FrameType | None) -> bool:
     return True
 
 
-def stamp(thing: Any, birth: Record) -> None:
-    """Put a record on the thing itself, where its children find it; some objects refuse."""
-    with contextlib.suppress(Exception):  # slotted objects of a custom factory: the entry knows
-        setattr(thing, BIRTH, birth)
-
-
-def recorder(kind: str, *, mark: bool) -> Callable[[Any, FrameType | None], None]:
+def recorder(kind: str, *, mark: bool, tied: bool = False) -> Callable[[Any, FrameType | None], None]:
     """Return the function that writes down births of one kind.
 
     Parameters:
         kind: the detector's kind.
         mark: also put the record on the object itself, where its children find it.
+        tied: things of this kind do not outlive their loop.
     """
     get = OWNER.get
+    running = asyncio_.running_loop
     parent_of = asyncio_.running_task
 
     def record(thing: Any, frame: FrameType | None) -> None:
@@ -136,7 +129,7 @@ def recorder(kind: str, *, mark: bool) -> Callable[[Any, FrameType | None], None
             if scope is None:
                 return
         frames, mine, harness = walk(frame)
-        if harness and by_callback(frame):
+        if harness and running() is not None and by_callback(frame):
             harness = False  # made by a callback: its context says whose it is
         if harness and scope.kind == "test" and scope.parent is not None:
             scope = scope.parent  # made by a plugin's own hook, not by the test
@@ -144,7 +137,10 @@ def recorder(kind: str, *, mark: bool) -> Callable[[Any, FrameType | None], None
         if harness:
             if scope.kind == "session":  # never judged: a stamp says whose it is, no entry is needed
                 if mark:
-                    stamp(thing, (scope, frames, ancestor, mine))
+                    try:  # noqa: SIM105 -- in a hot path
+                        setattr(thing, BIRTH, (scope, frames, ancestor, mine))
+                    except Exception:  # noqa: BLE001 -- slotted objects of a custom factory
+                        pass
                 return
         elif not mine:
             inherited = getattr(parent_of(), BIRTH, None) or owner.thread_birth()
@@ -153,10 +149,12 @@ def recorder(kind: str, *, mark: bool) -> Callable[[Any, FrameType | None], None
         entry = Entry(thing)
         entry.birth = birth = (scope, frames, ancestor, mine)
         if mark:
-            try:  # as in `stamp`, without the call
+            try:  # noqa: SIM105 -- see above
                 setattr(thing, BIRTH, birth)
-            except Exception:  # noqa: BLE001 -- see `stamp`
-                stamp(thing, birth)
+            except Exception:  # noqa: BLE001 -- see above: the entry knows
+                pass
+        if tied:
+            scope.tied = scope.watch.tying = True
         births = scope.births.get(kind)
         if births is None:
             births = scope.births.setdefault(kind, Births())

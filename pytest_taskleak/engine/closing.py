@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
+from pytest_taskleak.adapt import anyio as anyio_
 from pytest_taskleak.adapt import asyncio_
 from pytest_taskleak.detectors.base import Ending
 from pytest_taskleak.engine import owner
@@ -37,10 +38,11 @@ def loop_closing(loop: Any, ending: Ending) -> bool:
     if not asyncio_.can_turn(loop):
         return False
     pending = asyncio_.tasks_of(loop)
-    if not pending and not (ending == "close" and asyncio_.has_timers(loop)) and not tied_to(loop, ending):
-        return ending == "cancel"
     noted: list[Noted] = []
     try:
+        own = pending and [task for task in pending if not anyio_.is_machinery(task)]
+        if not own and not (ending == "close" and asyncio_.has_timers(loop)) and not tied_to(loop, ending):
+            return ending == "cancel" and not pending  # the runner's own task is the runner's to cancel
         noted = judge(loop, ending, watch)
         pending = asyncio_.tasks_of(loop)
     except Exception:  # noqa: BLE001 -- a fault of the watcher must not keep a loop from closing
@@ -84,7 +86,7 @@ def is_forgotten(item: Leftover, left: list[Leftover]) -> bool:
 
 def left_on(loop: Any, ending: Ending, watch: Any) -> Iterable[Leftover]:
     """Yield what of each kind is on a loop that ends: what the loop knows, and what was born for it."""
-    for detector in tuple(watch.detectors.values()):
+    for detector in tuple(watch.of_loops):
         for thing in detector.on_loop(loop, ending):
             if detector.alive(thing) and not detector.passing(thing, watch.budget.left):
                 yield Leftover(detector, thing, getattr(thing, BIRTH, None) or birth_in(detector.kind, thing))
@@ -95,8 +97,8 @@ def tied_to(loop: Any, ending: Ending) -> list[Leftover]:
     """Return what was born in an open scope, lives, and does not outlive its loop."""
     found = []
     for watch in owner.watches:
-        for scope in watch.scopes():
-            for kind, births in tuple(scope.births.items()):
+        for scope in watch.scopes() if watch.tying else ():
+            for kind, births in tuple(scope.births.items()) if scope.tied else ():
                 detector = watch.detectors.get(kind) if kind in watch.tied[ending] else None
                 if detector is None:
                     continue

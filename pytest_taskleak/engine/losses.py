@@ -52,11 +52,18 @@ LOSSES = Losses()
 
 
 class Recording:
-    """Hands out the functions by which detectors write down births and losses."""
+    """Hands out the functions by which detectors write down births and losses.
+
+    Parameters:
+        tied: things of the detector's kind do not outlive their loop.
+    """
+
+    def __init__(self, *, tied: bool = False) -> None:
+        self.tied = tied
 
     def __call__(self, kind: str, *, mark: bool) -> Record:
         """Return the recorder of a kind."""
-        return births.recorder(kind, mark=mark)
+        return births.recorder(kind, mark=mark, tied=self.tied)
 
     def losses(self, kind: str) -> Lose:
         """Return the function that writes down what was lost of a kind."""

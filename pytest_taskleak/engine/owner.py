@@ -42,6 +42,7 @@ class Scope:
         "policy",
         "range",
         "teardown",
+        "tied",
         "user",
         "value",
         "watch",
@@ -70,6 +71,7 @@ class Scope:
         self.value: Any = None
         self.closed = False
         self.teardown = False
+        self.tied = False  # something was born that does not outlive its loop
         self.user = False
 
     @property

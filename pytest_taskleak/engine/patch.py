@@ -66,7 +66,7 @@ class Patches:
             for detector in detectors:
                 if detector not in self.seen:
                     self.seen.append(detector)
-                    self.table += detector.patches(Recording())
+                    self.table += detector.patches(Recording(tied=bool(detector.tied)))
             self.noticer.names = frozenset(name for patch in self.table for name in patch.after)
             self._apply()
 

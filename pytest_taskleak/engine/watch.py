@@ -77,7 +77,11 @@ class Watch:
             ending: {d.kind for d in self.detectors.values() if ending in d.tied}
             for ending in get_args(Ending)
         }
+        self.of_loops = [
+            d for d in self.detectors.values() if type(d).on_loop is not Detector.on_loop
+        ]  # those of which a loop itself knows something
         self.openers = [d.opened for d in self.detectors.values() if type(d).opened is not Detector.opened]
+        self.tying = False  # something of a tied kind was born
         self.lock = threading.RLock()
         self.notes: list[Finding] = []
         self.growth = Growth(self)
@@ -142,6 +146,7 @@ class Watch:
         if self.detectors.pop(detector.kind, None) is None:
             return
         self.readers = readers(self.detectors.values())
+        self.of_loops = [d for d in self.of_loops if d is not detector]
         self.faults.append(
             f"TL901 the detector of {detector.kind}s raised and is off for the rest of the session; "
             f"this is a fault of pytest-taskleak, please report it:\n{traceback.format_exc()}"
