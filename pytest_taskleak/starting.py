@@ -148,14 +148,19 @@ class Starter:
     def pytest_collection_modifyitems(self, items: Sequence[pytest.Item]) -> None:
         marked = [item for item in items if any(m.name in MARKER_NAMES for m in item.iter_markers())]
         asking = any("taskleak" in getattr(item, "fixturenames", ()) for item in items)
+        wanted: set[str] = set()
         for item in marked:
             policy = self.marked(item)
             if policy is not None:
                 item.stash[POLICY] = policy
+                wanted |= policy.detect
                 asking |= policy.mode != "off"
         running = self.config.pluginmanager.has_plugin("taskleak-summary")
         if asking and not running and self.policy is not None:
             self.start()
+        watch = self.config.stash.get(WATCH, None)
+        if watch is not None and wanted:
+            watch.widen(wanted)
         if asking or running:
             from pytest_taskleak.adapt.code import claim
 

@@ -53,6 +53,20 @@ def also(noted: Callable[[Any, FrameType], None]) -> Callable[[Any], Any]:
     return wrap
 
 
+def before_the_end(ending: Callable[[Iterable[Any]], None]) -> Callable[[Any], Any]:
+    """Return the wrapper that shows `ending` the generators which trio closes at the end of its run."""
+
+    def wrap(original: Callable[..., Any]) -> Callable[..., Any]:
+        async def finalize_remaining(self: Any, /, *args: Any, **options: Any) -> Any:
+            if self.alive:
+                ending(self.alive)
+            return await original(self, *args, **options)
+
+        return finalize_remaining
+
+    return wrap
+
+
 def by_harness(frame: FrameType) -> bool:
     """Tell whether a test runner itself iterates a generator: that is a fixture."""
     if kind_of(frame.f_code.co_filename) == HARNESS:

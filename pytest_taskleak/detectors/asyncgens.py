@@ -64,6 +64,9 @@ class Asyncgens(Detector):
 
         name, without = "_asyncgen_firstiter_hook", "async generators"
         yield Patch(asyncio_.loop_classes, name, wrap, without, after=UVLOOP)
+        ending = recorder.endings(self.kind)
+        see = asyncgens.before_the_end(lambda things: ending(things, "cancel"))
+        yield Patch(asyncgens.trio_hooks, "finalize_remaining", see, without, after=asyncgens.TRIO)
         yield Patch(
             asyncgens.trio_hooks, "install_hooks", asyncgens.also(record), without, after=asyncgens.TRIO
         )

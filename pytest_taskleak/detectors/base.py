@@ -16,8 +16,6 @@ from typing import Any, ClassVar, Literal, Protocol
 from pytest_taskleak import timing
 from pytest_taskleak.model import Code, Resource
 
-Record = Callable[[Any, FrameType | None], None]
-"""Writes down the birth of a thing, made by the code of this frame."""
 Ending = Literal["cancel", "close"]
 """What happens to a loop: its runner cancels what is left, or it is closed."""
 
@@ -39,6 +37,20 @@ class Patch:
     wrap: Callable[[Any], Any]
     without: str
     after: tuple[str, ...] = ()
+
+
+class Record(Protocol):
+    """Writes down the birth of a thing."""
+
+    def __call__(self, thing: Any, frame: FrameType | None, parent: Any = None, /) -> None:
+        """Write down a birth.
+
+        Parameters:
+            thing: what was made; it must allow weak references.
+            frame: the code that made it.
+            parent: what made it where no code of the user did, if that was recorded itself.
+        """
+        ...
 
 
 class Lose(Protocol):
@@ -67,8 +79,12 @@ class Lose(Protocol):
         ...
 
 
+EndingOf = Callable[[Iterable[Any], Ending], None]
+"""Writes down that things of a kind are left where their loop ends; for loops that are not asyncio's."""
+
+
 class Recorder(Protocol):
-    """Hands out the functions that write down births and losses."""
+    """Hands out the functions that write down births, losses and endings."""
 
     def __call__(self, kind: str, *, mark: bool) -> Record:
         """Return the recorder of a kind; `mark` also puts the record on the thing itself."""
@@ -76,6 +92,10 @@ class Recorder(Protocol):
 
     def losses(self, kind: str) -> Lose:
         """Return the function that writes down what was lost of a kind."""
+        ...
+
+    def endings(self, kind: str) -> EndingOf:
+        """Return the function to call before a loop of another library than asyncio ends."""
         ...
 
 
@@ -90,6 +110,8 @@ class Detector:
         default: whether the kind is watched where nobody says otherwise.
         source: the kind whose births it looks at, if it records none of its own.
         collectable: whether the garbage collector may end it, so that a leftover is worth one run.
+        carries: whether its births lead to the owner of what is made later, so that they are seen even
+            where the kind is not judged.
         measured: whether it is counted at the ends of modules, instead of by births.
         tied: the endings of its loop that a thing does not outlive.
     """
@@ -101,6 +123,7 @@ class Detector:
     default: ClassVar[bool] = True
     source: ClassVar[str] = ""
     collectable: ClassVar[bool] = False
+    carries: ClassVar[bool] = False
     measured: ClassVar[bool] = False
     tied: ClassVar[tuple[Ending, ...]] = ()
 

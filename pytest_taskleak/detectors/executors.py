@@ -30,6 +30,7 @@ class Executors(Detector):
     kind = "executor"
     collectable = True
     rank = 40
+    carries = True
     codes: ClassVar = {
         "TL303": Code(
             title="executor not shut down",

@@ -41,7 +41,7 @@ class Servers(Detector):
         self.served: weakref.WeakKeyDictionary[Any, tuple[str, str]] = weakref.WeakKeyDictionary()
 
     def patches(self, recorder: Recorder) -> Iterable[Patch]:
-        record = recorder(self.kind, mark=False)
+        record = recorder(self.kind, mark=True)
 
         def wrap_init(original: Callable[..., None]) -> Callable[..., None]:
             def __init__(server: Any, /, *args: Any, **options: Any) -> None:  # noqa: N807 -- the name of what it replaces

@@ -26,6 +26,7 @@ class Tasks(Detector):
 
     kind = "task"
     rank = 10
+    carries = True
     codes: ClassVar = {
         "TL101": Code(
             title="task left running",

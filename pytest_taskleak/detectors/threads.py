@@ -33,6 +33,7 @@ class Threads(Detector):
 
     kind = "thread"
     rank = 30
+    carries = True
     codes: ClassVar = {
         "TL301": Code(
             title="thread left running",

@@ -53,7 +53,7 @@ class Transports(Detector):
         def wrap_init(original: Callable[..., None]) -> Callable[..., None]:
             def __init__(transport: Any, /, *args: Any, **options: Any) -> None:  # noqa: N807 -- the name of what it replaces
                 original(transport, *args, **options)
-                record(transport, sys._getframe(1))
+                record(transport, sys._getframe(1), getattr(transport, "_server", None))
                 sockets.take_over([getattr(transport, "_sock", None)])
 
             return __init__

@@ -110,7 +110,7 @@ def by_callback(frame: FrameType | None) -> bool:
     return True
 
 
-def recorder(kind: str, *, mark: bool, tied: bool = False) -> Callable[[Any, FrameType | None], None]:
+def recorder(kind: str, *, mark: bool, tied: bool = False) -> Callable[..., None]:
     """Return the function that writes down births of one kind.
 
     Parameters:
@@ -122,7 +122,7 @@ def recorder(kind: str, *, mark: bool, tied: bool = False) -> Callable[[Any, Fra
     running = asyncio_.running_loop
     parent_of = asyncio_.running_task
 
-    def record(thing: Any, frame: FrameType | None) -> None:
+    def record(thing: Any, frame: FrameType | None, parent: Any = None) -> None:
         scope = get()
         if scope is None or not scope.watch.awake:
             scope = owner.current()
@@ -143,7 +143,7 @@ def recorder(kind: str, *, mark: bool, tied: bool = False) -> Callable[[Any, Fra
                         pass
                 return
         elif not mine:
-            inherited = getattr(parent_of(), BIRTH, None) or owner.thread_birth()
+            inherited = getattr(parent or parent_of(), BIRTH, None) or owner.thread_birth()
             if inherited is not None:
                 ancestor = inherited[1] if inherited[3] else inherited[2] or inherited[1]
         entry = Entry(thing)

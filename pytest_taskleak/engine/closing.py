@@ -15,7 +15,7 @@ from pytest_taskleak.adapt import anyio as anyio_
 from pytest_taskleak.adapt import asyncio_
 from pytest_taskleak.detectors.base import Ending
 from pytest_taskleak.engine import owner
-from pytest_taskleak.engine.collecting import collect
+from pytest_taskleak.engine.collecting import clean, collect
 from pytest_taskleak.engine.explaining import explain
 from pytest_taskleak.engine.owner import BIRTH, OWNER, Scope
 from pytest_taskleak.engine.reap import cancel_all
@@ -165,6 +165,32 @@ def note(left: list[Leftover], ending: Ending) -> list[Noted]:
     return noted
 
 
+def things_ending(kind: str, things: Iterable[Any], ending: Ending) -> None:
+    """Note what is left of a kind on a loop of another library, just before that ends."""
+    wanted = {id(thing) for thing in things}
+    try:
+        if any(counts(item) for item in born(kind, wanted)):
+            clean(owner.watches[-1])
+            left = [item for item in born(kind, wanted) if counts(item)]
+            note([item for item in left if not is_forgotten(item, left)], ending)
+    except Exception:  # noqa: BLE001 -- a fault of the watcher must not keep a loop from ending
+        fault = f"TL901 an ending loop could not be judged:\n{traceback.format_exc()}"
+        owner.watches[-1].faults.append(fault)
+
+
+def born(kind: str, wanted: set[int]) -> list[Leftover]:
+    """Return those of some things, by identity, that live and were born in an open scope."""
+    found = []
+    for watch in owner.watches:
+        detector = watch.detectors.get(kind)
+        for scope in watch.scopes() if detector is not None else ():
+            for entry in tuple(scope.births.get(kind, ())):
+                thing = entry()
+                if thing is not None and detector.alive(thing) and id(thing) in wanted:
+                    found.append(Leftover(detector, thing, entry.birth))
+    return found
+
+
 def begin(watch: Any) -> None:
     """Start a watch that also sees what is cut off when a loop closes."""
-    watch.start(loop_closing)
+    watch.start(loop_closing, things_ending)

@@ -12,13 +12,14 @@ import gc
 import threading
 import traceback
 from collections import deque
+from collections.abc import Callable, Iterable
 from contextvars import Context
 from types import CodeType, FrameType
 from typing import Any
 
 from pytest_taskleak.adapt import dropping
 from pytest_taskleak.adapt.dropping import Place
-from pytest_taskleak.detectors.base import Lose, Record
+from pytest_taskleak.detectors.base import Ending, EndingOf, Lose, Record
 from pytest_taskleak.engine import births, owner
 from pytest_taskleak.engine.explaining import told
 from pytest_taskleak.engine.owner import BIRTH, OWNER, Scope
@@ -56,14 +57,27 @@ class Recording:
 
     Parameters:
         tied: things of the detector's kind do not outlive their loop.
+        ended: called with a kind, things of it and how their loop ends.
     """
 
-    def __init__(self, *, tied: bool = False) -> None:
+    def __init__(
+        self, *, tied: bool = False, ended: Callable[[str, Iterable[Any], Ending], None] | None = None
+    ) -> None:
         self.tied = tied
+        self.ended = ended
 
     def __call__(self, kind: str, *, mark: bool) -> Record:
         """Return the recorder of a kind."""
         return births.recorder(kind, mark=mark, tied=self.tied)
+
+    def endings(self, kind: str) -> EndingOf:
+        """Return the function to call before a loop of another library than asyncio ends."""
+
+        def ending(things: Iterable[Any], how: Ending) -> None:
+            if owner.watches and self.ended is not None:
+                self.ended(kind, things, how)
+
+        return ending
 
     def losses(self, kind: str) -> Lose:
         """Return the function that writes down what was lost of a kind."""

@@ -18,12 +18,14 @@ from typing import Any
 from pytest_taskleak.adapt import anyio as anyio_
 from pytest_taskleak.adapt import asyncio_, futures
 from pytest_taskleak.adapt.imports import Noticer
-from pytest_taskleak.detectors.base import Detector, Patch
+from pytest_taskleak.detectors.base import Detector, Ending, Patch
 from pytest_taskleak.engine import owner
 from pytest_taskleak.engine.losses import LOSSES, Recording
 from pytest_taskleak.engine.owner import BIRTH, OWNER
 
 _ABSENT = object()
+Closing = Callable[[Any, Ending], bool]
+Ended = Callable[[str, Iterable[Any], Ending], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,18 +57,29 @@ class Patches:
         self.modules = 0
         self.lock = threading.RLock()
 
-    def install(self, detectors: Iterable[Detector], closing: Callable[[Any, str], bool]) -> None:
-        """Install what is not installed yet, for one more user."""
+    def install(self, detectors: Iterable[Detector], closing: Closing, ended: Ended | None = None) -> None:
+        """Install what is not installed yet, for one more user.
+
+        Parameters:
+            detectors: the kinds whose births are to be seen.
+            closing: called before a loop of asyncio ends.
+            ended: called before a loop of another library ends.
+        """
         with self.lock:
             self.users += 1
             if self.users == 1:
                 self.table = [*own_patches(closing)]
                 LOSSES.install()
                 self.noticer.install()
+            self.also(detectors, ended)
+
+    def also(self, detectors: Iterable[Detector], ended: Ended | None) -> None:
+        """Install the patches of further kinds, for a user that is there already."""
+        with self.lock:
             for detector in detectors:
                 if detector not in self.seen:
                     self.seen.append(detector)
-                    self.table += detector.patches(Recording(tied=bool(detector.tied)))
+                    self.table += detector.patches(Recording(tied=bool(detector.tied), ended=ended))
             self.noticer.names = frozenset(name for patch in self.table for name in patch.after)
             self._apply()
 
@@ -114,7 +127,7 @@ def _replace(target: Any, patch: Patch) -> _Installed:
 PATCHES = Patches()
 
 
-def own_patches(closing: Callable[[Any, str], bool]) -> Iterator[Patch]:
+def own_patches(closing: Closing) -> Iterator[Patch]:
     """Yield the patches that carry the owner, and those that see a loop close.
 
     Parameters:

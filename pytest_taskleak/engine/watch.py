@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import threading
 import traceback
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from types import CodeType
-from typing import Any, get_args
+from typing import get_args
 
 from pytest_taskleak.detectors.base import Detector, Ending
 from pytest_taskleak.engine import owner
@@ -18,16 +18,17 @@ from pytest_taskleak.engine.claims import Claims
 from pytest_taskleak.engine.collecting import collect
 from pytest_taskleak.engine.explaining import explain
 from pytest_taskleak.engine.growth import Growth
+from pytest_taskleak.engine.kinds import needed, readers
 from pytest_taskleak.engine.losses import LOSSES, charge
 from pytest_taskleak.engine.owner import OWNER, Scope
-from pytest_taskleak.engine.patch import PATCHES
+from pytest_taskleak.engine.patch import PATCHES, Closing, Ended
 from pytest_taskleak.engine.reap import reap
 from pytest_taskleak.engine.settle import Budget, Leftover, settle
 from pytest_taskleak.engine.sparing import NOTE, Spared
 from pytest_taskleak.engine.survivor import Survivor
 from pytest_taskleak.engine.told import Told
 from pytest_taskleak.engine.verdicts import NOTHING, resisting, rule_for, sort, still_turns
-from pytest_taskleak.judge.policy import Policy, level
+from pytest_taskleak.judge.policy import Policy, is_mild, level
 from pytest_taskleak.model import Finding, Verdict
 
 MOMENT = 0.02
@@ -93,15 +94,22 @@ class Watch:
 
     # --- phases ---------------------------------------------------------------------------------
 
-    def start(self, closing: Callable[[Any, str], bool]) -> None:
+    def start(self, closing: Closing, ended: Ended) -> None:
         """Begin to watch: install the patches, and answer for what nobody else made.
 
         Parameters:
             closing: called when a loop is about to cancel its tasks or to be closed.
+            ended: called when a loop of another library than asyncio ends over things of a kind.
         """
-        PATCHES.install(self.detectors.values(), closing)
+        self.endings = closing, ended
+        PATCHES.install(needed(self.detectors.values(), self.policy.detect), closing, ended)
         owner.watches.append(self)
         self.token = OWNER.set(self.session)
+
+    def widen(self, kinds: Collection[str]) -> None:
+        """See the births of further kinds, which a marker asks for."""
+        if self.awake:
+            PATCHES.also(needed(self.detectors.values(), kinds), self.endings[1])
 
     def stop(self) -> None:
         """Stop watching and put everything back."""
@@ -193,8 +201,8 @@ class Watch:
         return self.budget
 
     def unruled(self, scope: Scope, policy: Policy) -> list[Leftover]:
-        """Return what is left but what a rule allows: nobody waits for that."""
-        left = self.live(scope, policy)
+        """Return what is left but what a rule allows and what is a mere note: nobody waits for that."""
+        left = [x for x in self.live(scope, policy) if not is_mild(x.detector.kind, x.detector.codes, policy)]
         if not left or not (policy.rules or policy.expect):
             return left
         return [item for item, f in self.explain(left, scope) if rule_for(f, policy) is None]
@@ -282,11 +290,3 @@ class Watch:
         """Name what earlier scopes left behind and could not be removed."""
         self.survivors = [survivor for survivor in self.survivors if survivor.harms()]
         return [survivor.text for survivor in self.survivors]
-
-
-def readers(detectors: Iterable[Detector]) -> dict[str, list[Detector]]:
-    """Return kind of birth -> the detectors that look at such births."""
-    found: dict[str, list[Detector]] = {}
-    for detector in detectors:
-        found.setdefault(detector.source or detector.kind, []).append(detector)
-    return found

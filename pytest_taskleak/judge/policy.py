@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -50,6 +50,13 @@ def level(finding: Finding, policy: Policy) -> Level:
     if policy.mode == "warn" and worst == "fail":
         worst = "warn"
     return worst
+
+
+def is_mild(kind: str, codes: Iterable[str], policy: Policy) -> bool:
+    """Tell whether whatever is found of a kind is a note at most: nobody waits for that."""
+    given, own = policy.severity, policy.levels
+    levels = (given.get(code, given.get(kind, own.get(code, "fail"))) for code in codes)
+    return all(level in ("note", "ignore") for level in levels)
 
 
 def _weight(name: Level) -> int:

@@ -137,7 +137,7 @@ def birth_rows(finding: Finding, verbosity: int) -> list[str]:
         rows.append(row(label, f"{lead}{place(frame)}"))
     if not any(f.role == "project" for f in frames):
         mine = [f for f in finding.birth.ancestor if f.role == "project"][:1]
-        rows += [row("" if rows else "born", f"by a task or thread born at {place(f)}") for f in mine]
+        rows += [row("" if rows else "born", f"by what was born at {place(f)}") for f in mine]
     told = finding.owner.kind in ("module", "session") or not finding.resource.outlives
     if not rows and not (told and (finding.resource.waiting or finding.owner.kind != "test")):
         rows.append(row("born", "unknown: no line of Python was seen to make it"))

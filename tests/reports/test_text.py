@@ -99,7 +99,7 @@ def test_unknown_birth_is_said() -> None:
 
 def test_ancestor_is_told_where_no_own_frame_is() -> None:
     block = text.block(finding(birth=Birth(ancestor=BIRTH.frames)))
-    assert "  born      by a task or thread born at app/poller.py:41  Poller.start" in block
+    assert "  born      by what was born at app/poller.py:41  Poller.start" in block
 
 
 def test_long_await_chains_are_cut_in_the_middle() -> None:

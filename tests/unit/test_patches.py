@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
+import subprocess
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
+from pytest_taskleak.conformance.world import alone
+from pytest_taskleak.detectors import built_in
 from pytest_taskleak.detectors.base import Detector, Patch, Recorder
+from pytest_taskleak.engine.closing import begin
 from pytest_taskleak.engine.patch import Patches
+from pytest_taskleak.engine.watch import Watch
+from pytest_taskleak.judge.policy import Policy
 
 
 class Place:
@@ -111,3 +119,26 @@ def test_a_second_user_with_more_detectors(patches: Patches) -> None:
     patches.uninstall()
     patches.uninstall()
     assert told == "marked original"
+
+
+def test_kinds_that_are_not_watched_replace_nothing() -> None:
+    """Only those that lead to the owners of other things are seen in any case."""
+    with alone():  # without the watch over this very test
+        bare = replaced()
+        watch = Watch(built_in(), Policy(detect=frozenset({"timer"})))
+        begin(watch)
+        try:
+            narrow = replaced()
+            watch.widen({"socket"})
+            wide = replaced()
+        finally:
+            watch.stop()
+        after = replaced()
+    assert [now is before for now, before in zip(narrow, bare, strict=True)] == [False, True, True]
+    assert [now is before for now, before in zip(wide, bare, strict=True)] == [False, False, True]
+    assert after == bare
+
+
+def replaced() -> tuple[Any, Any, Any]:
+    """Return what is there now of what the kinds task, socket and process replace."""
+    return asyncio.BaseEventLoop.create_task, socket.socket.__init__, subprocess.Popen.__init__
