@@ -106,7 +106,7 @@ def register(parser: pytest.Parser) -> None:
         "--taskleak",
         action="store_true",
         default=False,
-        help="Fail every test that leaves tasks, timers, threads or executors behind",
+        help="Fail every test that leaves tasks, threads, processes, servers or the like behind, or loses errors",
     )
     for option in OPTIONS:
         group.addoption(

@@ -249,9 +249,9 @@ def descendants(child: Child) -> list[Any]:
 
 def running_command(child: Child) -> str:
     """Return the command line of a process that was forked, once it runs a program of its own."""
-    import psutil
-
     try:
+        import psutil
+
         found = child.identity.cmdline()
         return "" if found == psutil.Process().cmdline() else commands.line(found)
     except Exception:  # noqa: BLE001 -- as in `descendants`

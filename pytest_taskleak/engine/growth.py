@@ -7,9 +7,9 @@ looked at again when the session ends.
 
 from __future__ import annotations
 
-import traceback
 from typing import Any
 
+from pytest_taskleak.detectors.base import Detector
 from pytest_taskleak.engine.collecting import clean
 from pytest_taskleak.engine.explaining import told
 from pytest_taskleak.engine.owner import Scope
@@ -35,7 +35,7 @@ class Growth:
         """Begin a module; return what grew in the one before."""
         found = self.leave()
         self.scope = Scope("module", name, range="module", nodeid=nodeid, watch=self.watch)
-        self.before = {d.kind: d.snapshot() for d in self.measures}
+        self.before = self.look()
         self.first = self.first or self.before
         return found
 
@@ -56,18 +56,31 @@ class Growth:
             return found
         return found + self.compare(self.watch.session, self.first)
 
+    def look(self) -> dict[str, Any]:
+        """Return kind -> what there is now; a kind that cannot be measured is left out from here on."""
+        found: dict[str, Any] = {}
+        for detector in tuple(self.measures):
+            try:
+                found[detector.kind] = detector.snapshot()
+            except Exception:  # noqa: BLE001 -- the watcher's own fault must not become the user's
+                self.give_up(detector)
+        return found
+
     def compare(self, scope: Scope, before: dict[str, Any]) -> list[Finding]:
         """Return the findings of every measured kind, after the collector had its chance."""
         found: list[Finding] = []
-        for detector in self.measures:
+        for detector in tuple(self.measures):
             try:
                 if any(True for _ in detector.grown(before[detector.kind], detector.snapshot())):
                     clean(self.watch)
                 grown = [*detector.grown(before[detector.kind], detector.snapshot())]
-            except Exception:  # noqa: BLE001 -- the watcher's own fault must not become the user's
-                self.watch.faults.append(
-                    f"TL901 {detector.kind}s could not be measured:\n{traceback.format_exc()}"
-                )
+            except Exception:  # noqa: BLE001 -- see above
+                self.give_up(detector)
                 continue
             found += [told(detector, resource, None, scope, self.watch.root) for resource in grown]
         return found
+
+    def give_up(self, detector: Detector) -> None:
+        """Measure a kind no more that raised, and say so once."""
+        self.measures.remove(detector)
+        self.watch.switch_off(detector)

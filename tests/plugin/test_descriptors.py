@@ -141,4 +141,40 @@ def test_a_broken_measure_is_the_plugins_fault(suite: Suite) -> None:
     )
     done = suite.run(process=True)
     assert done.counts.startswith("2 passed, 1 warning")
-    assert "TL901 fds could not be measured" in done.out
+    assert "TL901 the detector of fds raised" in done.out
+
+
+def test_without_psutil_the_listing_has_to_do(suite: Suite) -> None:
+    """The plugin requires psutil, but it may be installed without its requirements."""
+    suite.write(
+        LEAVES
+        + """
+def test_process():
+    import subprocess
+    import sys
+
+    KEPT.append(subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE))
+""",
+        conftest="import sys\n\nsys.modules['psutil'] = None\n",
+    )
+    done = suite.run(process=True)
+    assert [name.partition(" ")[0] for name in done.told()["test_process"]] == ["TL401"]
+    assert len(notes(done.out)) == 1
+    assert "TL901" not in done.out
+
+
+def test_a_measure_that_fails_at_once_fails_no_test(suite: Suite) -> None:
+    suite.write(
+        LEAVES,
+        conftest="""
+        from pytest_taskleak.detectors import fds
+
+        def broken():
+            raise RuntimeError("no table")
+
+        fds.count = broken
+        """,
+    )
+    done = suite.run(process=True)
+    assert done.counts.startswith("2 passed, 1 warning")
+    assert done.out.count("TL901 the detector of fds raised") == 1
