@@ -106,7 +106,7 @@ def register(parser: pytest.Parser) -> None:
         "--taskleak",
         action="store_true",
         default=False,
-        help="Fail every test that leaves tasks, threads, processes, servers or the like behind, or loses errors",
+        help="Fail every test that leaves tasks, threads, processes, servers ... behind, or loses exceptions",
     )
     for option in OPTIONS:
         group.addoption(

@@ -7,12 +7,14 @@ of our own.  It is kept here until the process is known to be gone.
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import select
 import signal
 import sys
 import weakref
 from collections import deque
+from collections.abc import Iterator
 from typing import Any
 
 from pytest_taskleak import timing
@@ -25,6 +27,7 @@ RUNNING, EXITED, GONE = "running", "exited", "gone"
 """How a child stands: it runs; it has ended and nobody has waited for it; it is no more."""
 
 MOST_DROPPED = 64
+MOST_PIPES = 256
 ZOMBIES = ("zombie", "dead")
 WAITID: Any = getattr(os, "waitid", None)
 POSIX = os.name == "posix"
@@ -33,6 +36,10 @@ CHILDREN: dict[int, Child] = {}
 """pid -> the child that was started last with it and is not known to be gone."""
 DROPPED: deque[Child] = deque(maxlen=MOST_DROPPED)
 """The last children that the garbage collector has killed, with their transport."""
+
+
+PIPES: deque[tuple[int, int]] = deque(maxlen=MOST_PIPES)
+"""(device, inode) of the pipes to the last children: they are theirs, not files that somebody left open."""
 
 
 class Child:
@@ -196,6 +203,23 @@ def keep(child: Child) -> None:
     for other in list(CHILDREN.values()):
         other.status()
     CHILDREN[child.pid] = child
+    process = child.process()
+    for fd in pipes_of(process) if process is not None else ():
+        with contextlib.suppress(OSError):
+            told = os.fstat(fd)
+            PIPES.append((told.st_dev, told.st_ino))
+
+
+def pipes_of(process: Any) -> Iterator[int]:
+    """Yield the descriptors by which this process talks to a child."""
+    known = getattr(process, "__dict__", {})
+    for name in ("stdin", "stdout", "stderr"):
+        stream = known.get(name)
+        if is_a(stream, io.IOBase) and not stream.closed:
+            yield stream.fileno()
+    sentinel = getattr(known.get("_popen"), "sentinel", None)
+    if is_a(sentinel, int):
+        yield sentinel
 
 
 def child_of(process: Any) -> Child | None:

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
+from pytest_taskleak.adapt import processes
 from pytest_taskleak.detectors.base import Detector
 from pytest_taskleak.model import Code, Resource
 
@@ -49,7 +50,7 @@ class Descriptors(Detector):
             return
         for fd, what in sorted(new.items()):
             if old.get(fd) != what:
-                name = name_of(fd, what[2])
+                name = None if what[:2] in processes.PIPES else name_of(fd, what[2])
                 if name is not None:
                     yield left_open(fd, name, what[2])
 
