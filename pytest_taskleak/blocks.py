@@ -17,7 +17,7 @@ from pytest_taskleak.engine.settle import Leftover, settle_here
 from pytest_taskleak.engine.watch import Watch
 from pytest_taskleak.judge.allow import Rule, RuleError, parse, singular, suggestion
 from pytest_taskleak.judge.policy import GRACE, Policy
-from pytest_taskleak.model import Verdict
+from pytest_taskleak.model import Finding, Verdict
 from pytest_taskleak.report import text
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -55,7 +55,7 @@ class no_leaks:  # noqa: N801 -- read as a verb: with no_leaks(): ...
             or not 0 <= seconds < float("inf")
         ):
             raise ValueError(f"no_leaks: grace must be seconds, 0 or more - got {grace!r}")
-        kinds = [d.kind for d in built_in()]
+        kinds = [d.kind for d in built_in() if not d.measured]  # a block is no module
         given: object = allow
         if not isinstance(given, str | list | tuple | set | frozenset):
             # A ValueError, as for every other bad argument.
@@ -141,20 +141,23 @@ class no_leaks:  # noqa: N801 -- read as a verb: with no_leaks(): ...
 
     def _tell(self, verdict: Verdict, error: BaseException | None) -> None:
         __tracebackhide__ = True
-        if not verdict.findings:
-            return
-        body = "\n\n".join(text.block(f) for f in verdict.findings)
-        message = f"{text.headline(verdict.findings)}\n\n{body}"
+        failing, warned = verdict.level("fail"), verdict.level("warn")
         if error is not None:
-            error.add_note(f"taskleak: {message}")
-        elif self.policy.mode == "warn":
+            if failing or warned:
+                error.add_note(f"taskleak: {told(failing + warned)}")
+            return
+        if warned:
             import warnings
 
-            warnings.warn(TaskleakWarning(message), stacklevel=3)
-        else:
-            raise LeakGroup(
-                text.headline(verdict.findings), [LeakError(text.block(f), f) for f in verdict.findings]
-            )
+            warnings.warn(TaskleakWarning(told(warned)), stacklevel=3)
+        if failing:
+            raise LeakGroup(text.headline(failing), [LeakError(text.block(f), f) for f in failing])
+
+
+def told(findings: Sequence[Finding]) -> str:
+    """Return a headline with the findings below it."""
+    body = "\n\n".join(text.block(f) for f in findings)
+    return f"{text.headline(findings)}\n\n{body}"
 
 
 def readable(rule: object, kinds: Sequence[str]) -> Rule:

@@ -93,7 +93,13 @@ class Taskleak:
 
     def _fail(self) -> None:
         pairs = explain(self._live(), self._scope, self._watch.root)
-        found = [d for _, f in pairs if (d := self._watch.decide(f, self._policy)) and d.rule is None]
+        self._watch.charge()
+        lost = [f for f in self._scope.findings if f.severity == "fail"]
+        found = [
+            d
+            for f in [*lost, *(f for _, f in pairs)]
+            if (d := self._watch.decide(f, self._policy)) and d.rule is None
+        ]
         if found:
             body = "\n\n".join(text.block(f) for f in found)
             raise TaskLeak(f"{text.headline(found)}\n\n{body}", pytrace=False)

@@ -93,7 +93,7 @@ OPTIONS: tuple[Option, ...] = (
         type="linelist",
         default=(),
         values="KIND=LEVEL or CODE=LEVEL; LEVEL is fail, warn, note or ignore",
-        help="Soften a kind or a code",
+        help="How bad a kind or a code is",
         many=True,
     ),
 )

@@ -26,6 +26,7 @@ class Hooks:
         self.telling = telling
         self.config = config
         self.module: Any = None
+        self.harness: dict[Any, bool] = {}  # pytest keeps the definitions of fixtures to the end
         reader = config.stash[READER]
         self.phases = Phases(watch, lambda node: reader.marked(node, watch.policy))
 
@@ -42,7 +43,7 @@ class Hooks:
     def entered(self, item: pytest.Item) -> None:
         """Note that another module begins."""
         self.module = item.path
-        self.grown(self.watch.growth.enter(item.nodeid.partition("::")[0], item.nodeid))
+        self.grown(self.watch.growth.enter(item.nodeid.partition("::")[0]))
 
     def grown(self, found: Iterable[Finding]) -> None:
         """Tell what a module left open; by default that is a note at the end of the run."""
@@ -99,7 +100,10 @@ class Hooks:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_fixture_setup(self, fixturedef: Any, request: Any) -> Generator[None, Any, Any]:
-        if pytest_.is_harness(fixturedef):
+        harness = self.harness.get(fixturedef)
+        if harness is None:
+            harness = self.harness[fixturedef] = pytest_.is_harness(fixturedef)
+        if harness:
             return (yield)
         opened = self.phases.open_fixture(fixturedef, request)
         try:

@@ -41,6 +41,8 @@ class Code(Protocol):
     def cause(self) -> str: ...
     @property
     def cure(self) -> str: ...
+    @property
+    def level(self) -> str: ...
 
 
 def options_page(options: Sequence[Option]) -> str:
@@ -62,6 +64,7 @@ def codes_page(codes: Mapping[str, Code]) -> str:
     for name, code in sorted(codes.items()):
         facts = ("Meaning", code.meaning), ("Typical cause", code.cause), ("Cure", code.cure)
         told = [f"**{label}.** {_sentence(text)}" for label, text in facts]
+        told += [f"**By default.** {_sentence(code.level)}"] if code.level != "fail" else []
         parts.append("\n\n".join([f"({name})=", f"## {name}: {code.title}", *told]))
     return "\n\n".join(parts) + "\n"
 

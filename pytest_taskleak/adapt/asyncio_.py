@@ -6,7 +6,7 @@ Every private name stands here once, is read with a fallback, and is checked by 
 import asyncio
 import gc
 import sys
-from asyncio import events, futures, runners, tasks, timeouts
+from asyncio import base_events, events, futures, runners, tasks, timeouts
 from collections.abc import Callable, Generator, Iterator
 from contextvars import Context
 from types import FrameType, MethodType
@@ -26,7 +26,9 @@ STEPS = (getattr(events.Handle, "_run").__code__, runners.Runner.run.__code__)  
 _inner = getattr(tasks, "_ensure_future", tasks.ensure_future)  # of its own up to 3.11
 ENSURE_FUTURE = _inner.__code__
 """The code that makes a task of a coroutine for `run_until_complete` and others."""
-SHUTDOWN = (runners.Runner.close.__code__,)
+UNTIL_COMPLETE = base_events.BaseEventLoop.run_until_complete.__code__
+THROUGH = UNTIL_COMPLETE if _inner is tasks.ensure_future else tasks.ensure_future.__code__
+CLOSE_RUNNER = runners.Runner.close.__code__
 
 _get_running_loop = events._get_running_loop  # noqa: SLF001
 _current_task = tasks.current_task
@@ -50,7 +52,8 @@ def running_loop() -> Loop | None:
 def tasks_of(loop: Loop) -> list[Task]:
     """Return the pending tasks of a loop, in the order of their birth where names tell it."""
     try:
-        return sorted(_all_tasks(loop), key=_number)
+        found = _all_tasks(loop)
+        return sorted(found, key=_number) if found else []
     except RuntimeError:  # changed by another thread again and again, before 3.14
         return []
 
@@ -197,17 +200,16 @@ def told_by_asyncio(context: Any) -> bool:
     return any(context.get(key) is not None for key in standard)
 
 
-def shuts_down(frame: FrameType) -> bool:
+def shuts_down(frame: FrameType | None) -> bool:
     """Tell whether a task is one of those by which a runner closes its loop; they are run at once.
 
     Parameters:
-        frame: that of `ENSURE_FUTURE`.
+        frame: that of the caller of `ENSURE_FUTURE`.
     """
-    above = frame.f_back
-    if above is not None and above.f_code is tasks.ensure_future.__code__:
-        above = above.f_back
-    above = None if above is None else above.f_back  # past `run_until_complete`
-    return above is not None and above.f_code in SHUTDOWN
+    if frame is None or frame.f_code is not THROUGH or frame.f_back is None:
+        return False
+    above = frame.f_back if frame.f_code is UNTIL_COMPLETE else frame.f_back.f_back
+    return above is not None and above.f_code is CLOSE_RUNNER
 
 
 def calling_frame(depth: int) -> FrameType | None:

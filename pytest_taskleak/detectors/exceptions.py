@@ -119,6 +119,7 @@ class Exceptions(Detector):
             "TL701": "await the task, or read its exception() in a done callback",
             "TL702": "catch the exception in the callback, or let it end a task that is awaited",
             "TL703": "catch the exception in the thread and hand it on, as the futures of an executor do",
+            "TL705": "look at the exception; set a handler on the loop or in the library that acts on it",
         }.get(resource.code, "close what the message names")
 
 
@@ -189,7 +190,8 @@ def handled(loop: Any, context: Any, lose: Lose) -> None:
     module, what = called(handle, error)
     details = () if handle is not None else (("said", message),)
     where = None if handle is None else asyncio_.context_of(handle)
-    told = lost("TL702", error, module, what or message, "was only logged by the loop", *details)
+    code = "TL702" if asyncio_.told_by_asyncio(context) else "TL705"
+    told = lost(code, error, module, what or message, "was only logged by the loop", *details)
     lose(told, thing=source, context=where, frame=frame)
 
 

@@ -17,7 +17,13 @@ from pytest_taskleak.detectors.base import Detector
 from pytest_taskleak.model import Code, Resource
 
 TABLES = ("/proc/self/fd", "/dev/fd")
-OF_LOOPS = ("anon_inode:[eventpoll]", "anon_inode:[eventfd]", "anon_inode:[pidfd]", "anon_inode:[signalfd]")
+OF_LOOPS = (
+    "anon_inode:[eventpoll]",
+    "anon_inode:[eventfd]",
+    "anon_inode:[pidfd]",
+    "anon_inode:[signalfd]",
+    "anon_inode:[io_uring]",
+)
 
 Table = dict[int, tuple[int, int, int]]
 """Descriptor -> (device, inode, mode)."""

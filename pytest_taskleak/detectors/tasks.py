@@ -69,8 +69,9 @@ class Tasks(Detector):
             def create_task(self: asyncio.AbstractEventLoop, /, *args: Any, **options: Any) -> Task:
                 task = original(self, *args, **options)
                 frame = sys._getframe(1)
-                if frame.f_code is not passing or not asyncio_.shuts_down(frame):
-                    record(task, frame)
+                if frame.f_code is passing and asyncio_.shuts_down(frame.f_back):
+                    return task
+                record(task, frame)
                 return task
 
             return create_task

@@ -74,6 +74,7 @@ class Threads(Detector):
                     finally:
                         raw.running = False
 
+                run.__name__ = run.__qualname__ = raw.what  # pytest names it when it raises
                 return original(run, args, *kwargs)
 
             return start_new_thread

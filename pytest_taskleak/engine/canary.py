@@ -25,4 +25,5 @@ def blind(watch: Watch) -> list[str]:
                     missed.append(kind)
         finally:
             watch.enter(watch.session)
+    watch.tying = False  # what was planted is gone
     return missed

@@ -112,6 +112,8 @@ def pattern(resource: Resource, scope: Scope) -> str:
 
     The standard library's names (`asyncio.sleep`, `Event.wait`) would allow half of the world.
     """
+    if resource.what and resource.name.endswith(f"/{resource.what}"):
+        return resource.what  # a path holds for one run
     if resource.module and resource.module.split(".")[0] not in sys.stdlib_module_names:
         return f"{resource.module}:{resource.what}"
     if resource.name != resource.what and not AUTOMATIC.match(resource.name):

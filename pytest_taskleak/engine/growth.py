@@ -31,10 +31,10 @@ class Growth:
         self.scope: Scope | None = None
         self.postponed = False
 
-    def enter(self, name: str, nodeid: str) -> list[Finding]:
+    def enter(self, name: str) -> list[Finding]:
         """Begin a module; return what grew in the one before."""
         found = self.leave()
-        self.scope = Scope("module", name, range="module", nodeid=nodeid, watch=self.watch)
+        self.scope = Scope("module", name, range="module", watch=self.watch)
         self.before = self.look()
         self.first = self.first or self.before
         return found

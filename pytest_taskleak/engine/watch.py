@@ -282,7 +282,9 @@ class Watch:
         if parts:
             remove(parts)
         guilty = [(x, replace(f, notes=(*f.notes, NOTE)) if x in spared else f) for x, f in guilty]
-        self.survivors += [Survivor(item, f, scope) for item, f in guilty if item in remaining]
+        self.survivors += [
+            Survivor(item, f, scope) for item, f in guilty if item in remaining and f.severity != "note"
+        ]
         stuck = {id(item.thing) for item in remaining if still_turns(item)}
         return [resisting(item, f) if id(item.thing) in stuck else f for item, f in guilty]
 

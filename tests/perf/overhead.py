@@ -173,6 +173,7 @@ class Counter:
         self.waits = 0
         self.collections = 0
         self.tests = 0
+        self.inside = False
 
     def install(self) -> None:
         """Count from now on.  With automatic collections off, each one was asked for by somebody."""
@@ -186,7 +187,7 @@ class Counter:
 
         def collecting(phase: str, _info: dict[str, int]) -> None:
             caller = sys._getframe(1)
-            if phase == "start" and caller.f_code.co_filename.startswith(package):
+            if self.inside and phase == "start" and caller.f_code.co_filename.startswith(package):
                 self.collections += 1
 
         gc.disable()
@@ -202,7 +203,11 @@ class Counter:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
         self.tests += 1
-        return (yield)
+        self.inside = True
+        try:
+            return (yield)
+        finally:
+            self.inside = False  # at the end of a session one collection is made, and meant
 
 
 PATCHED_LATE = (
