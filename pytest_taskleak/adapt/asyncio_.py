@@ -28,6 +28,7 @@ ENSURE_FUTURE = _inner.__code__
 """The code that makes a task of a coroutine for `run_until_complete` and others."""
 UNTIL_COMPLETE = base_events.BaseEventLoop.run_until_complete.__code__
 THROUGH = UNTIL_COMPLETE if _inner is tasks.ensure_future else tasks.ensure_future.__code__
+"""What calls it on the way from `run_until_complete`."""
 CLOSE_RUNNER = runners.Runner.close.__code__
 
 _get_running_loop = events._get_running_loop  # noqa: SLF001
@@ -200,15 +201,15 @@ def told_by_asyncio(context: Any) -> bool:
     return any(context.get(key) is not None for key in standard)
 
 
-def shuts_down(frame: FrameType | None) -> bool:
+def shuts_down(frame: FrameType) -> bool:
     """Tell whether a task is one of those by which a runner closes its loop; they are run at once.
 
     Parameters:
-        frame: that of the caller of `ENSURE_FUTURE`.
+        frame: that of `THROUGH`.
     """
-    if frame is None or frame.f_code is not THROUGH or frame.f_back is None:
-        return False
-    above = frame.f_back if frame.f_code is UNTIL_COMPLETE else frame.f_back.f_back
+    above = frame.f_back
+    if above is not None and frame.f_code is not UNTIL_COMPLETE:
+        above = above.f_back
     return above is not None and above.f_code is CLOSE_RUNNER
 
 

@@ -63,14 +63,16 @@ class Tasks(Detector):
 
     def patches(self, recorder: Recorder) -> Iterable[Patch]:
         record = recorder(self.kind, mark=True)
-        passing = asyncio_.ENSURE_FUTURE
+        passing, through = asyncio_.ENSURE_FUTURE, asyncio_.THROUGH
 
         def wrap(original: Callable[..., Task]) -> Callable[..., Task]:
             def create_task(self: asyncio.AbstractEventLoop, /, *args: Any, **options: Any) -> Task:
                 task = original(self, *args, **options)
                 frame = sys._getframe(1)
-                if frame.f_code is passing and asyncio_.shuts_down(frame.f_back):
-                    return task
+                if frame.f_code is passing:
+                    above = frame.f_back
+                    if above is not None and above.f_code is through and asyncio_.shuts_down(above):
+                        return task
                 record(task, frame)
                 return task
 

@@ -134,13 +134,13 @@ class Watch:
         found: list[Leftover] = []
         seen: set[int] = set()
         for kind, births in tuple(scope.births.items()):
-            for detector in self.readers.get(kind, ()):
+            present = [(entry, thing) for entry in tuple(births) if (thing := entry()) is not None]
+            for detector in self.readers.get(kind, ()) if present else ():
                 if detector.kind not in policy.detect:
                     continue
                 try:
-                    for entry in tuple(births):
-                        thing = entry()
-                        if thing is None or not detector.alive(thing):
+                    for entry, thing in present:
+                        if not detector.alive(thing):
                             continue
                         if thing not in self.told and id(thing) not in seen:
                             seen.add(id(thing))

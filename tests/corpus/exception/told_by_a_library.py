@@ -1,4 +1,4 @@
-# expect: TL705 test_told what=work severity=note
+# expect: TL705 test_told what=Scheduler.run severity=note
 # why: a library that reports by the loop's exception handler has decided to do so: worth a note
 # runner: pytest-asyncio function
 # needs: pytest-asyncio
