@@ -7,6 +7,7 @@ fixture is judged when pytest has finalized it.
 
 from __future__ import annotations
 
+import sys
 import weakref
 from collections.abc import Callable
 from dataclasses import replace
@@ -72,7 +73,8 @@ class Phases:
         watch.enter(self.test)
         for opened in watch.openers:
             opened()
-        PATCHES.refresh()
+        if len(sys.modules) != PATCHES.modules:
+            PATCHES.refresh()
 
     def code_of(self, scope: Scope) -> CodeType | None:
         """Return the code of the running test or of a live fixture."""

@@ -134,6 +134,7 @@ def filters() -> Any:
 
 
 _context: Any = getattr(warnings, "_get_context", None)  # from 3.14 on
+BY_CONTEXT = _context is not None
 
 
 def recorder() -> tuple[int, int]:

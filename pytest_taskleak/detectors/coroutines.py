@@ -56,7 +56,10 @@ class Coroutines(Detector):
         yield Patch(lambda: [warnings], "_warn_unawaited_coroutine", wrap, "coroutines never awaited")
 
     def opened(self) -> None:
-        self.recorder = exceptions.recorder()
+        if exceptions.BY_CONTEXT:
+            self.recorder = exceptions.recorder()
+        else:  # the same without a call: every test pays for it
+            self.recorder = id(warnings._showwarnmsg_impl), id(warnings.showwarning)  # type: ignore[attr-defined]  # noqa: SLF001
 
     def expected(self, coroutine: Any) -> bool:
         """Tell whether the test catches such warnings itself, or a filter ignores them."""

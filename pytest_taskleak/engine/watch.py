@@ -215,7 +215,8 @@ class Watch:
     def finish(self, scope: Scope) -> None:
         """Mark a scope as closed: what is born for it from now on is late."""
         scope.closed = True
-        self.claims.forget(scope)
+        if scope.kind == "fixture":
+            self.claims.forget(scope)
 
     def policy_of(self, scope: Scope) -> Policy:
         """Return the policy that holds for a scope."""
