@@ -1,4 +1,5 @@
 # expect: clean
+# maybe: TL511 test_connection_of_a_server_that_stops
 # why: a cancelled task has no exception, whoever looks
 # runner: pytest-asyncio function
 # needs: pytest-asyncio
