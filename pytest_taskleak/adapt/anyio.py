@@ -30,7 +30,7 @@ def is_machinery(task: asyncio_.Task) -> bool:
     module = backend()
     if module is None:
         return False
-    code = getattr(task.get_coro(), "cr_code", None)
+    code = getattr(asyncio_.coro_of(task), "cr_code", None)
     runner = getattr(getattr(module, "TestRunner", None), "_run_tests_and_fixtures", None)
     own = [runner, *(getattr(module, name, None) for name in OWN_COROUTINES)]
     return code is not None and any(getattr(f, "__code__", None) is code for f in own)

@@ -97,7 +97,7 @@ def held_by_task(agen: Any, loop: Any, *, but: Any = None) -> bool:
 
 def generators_of(task: Any) -> Iterator[Any]:
     """Yield the async generators that the suspended frames of a task hold."""
-    chain: list[Any] = [task.get_coro()]
+    chain: list[Any] = [asyncio_.coro_of(task)]
     seen: set[int] = set()
     while chain and len(seen) < MOST_LINKS:
         thing = chain.pop()

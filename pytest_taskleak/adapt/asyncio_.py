@@ -82,6 +82,18 @@ def waiter_of(task: Task) -> Any:
     return getattr(task, "_fut_waiter", None)
 
 
+def coro_of(task: Task) -> Any:
+    """Return the coroutine of a task, `None` where it has given it up.
+
+    `get_coro()` is not asked: on early releases of CPython 3.12 it crashes the interpreter for an eager
+    task that has ended.
+    """
+    try:
+        return task._coro  # type: ignore[attr-defined]  # noqa: SLF001
+    except AttributeError:  # a class of tasks that is not asyncio's
+        return task.get_coro()
+
+
 def loop_of(task: Task) -> Loop:
     """Return the loop of a task."""
     return task.get_loop()

@@ -59,12 +59,12 @@ def links(awaitable: Any) -> Iterator[FrameType]:
 
 def frames_of(task: Task) -> list[FrameType]:
     """Return the suspended frames of one task, the outermost first."""
-    return list(links(task.get_coro()))
+    return list(links(asyncio_.coro_of(task)))
 
 
 def coroutine_name(task: Task) -> tuple[str, str]:
     """Return (module, qualified name) of the coroutine that a task runs."""
-    coro: Any = task.get_coro()
+    coro: Any = asyncio_.coro_of(task)
     for kind, code_name in CODES:
         if is_a(coro, kind):
             code = getattr(coro, code_name)
@@ -77,7 +77,7 @@ def coroutine_name(task: Task) -> tuple[str, str]:
 
 def self_of(task: Task) -> Iterable[Any]:
     """Return the object whose method the task runs, if its coroutine is a method."""
-    coro: Any = task.get_coro()
+    coro: Any = asyncio_.coro_of(task)
     if not is_a(coro, CoroutineType) or coro.cr_frame is None:
         return ()
     code = coro.cr_code
@@ -177,5 +177,5 @@ def primitive(task: Task, frames: list[FrameType], waiter: Any) -> str:
 
 
 def _begun(task: Task) -> bool:
-    coro: Any = task.get_coro()
+    coro: Any = asyncio_.coro_of(task)
     return not is_a(coro, CoroutineType) or inspect.getcoroutinestate(coro) != inspect.CORO_CREATED

@@ -1,5 +1,4 @@
 # expect: clean
-# maybe: TL511 test_connection_of_a_server_that_stops
 # why: a cancelled task has no exception, whoever looks
 # runner: pytest-asyncio function
 # needs: pytest-asyncio
@@ -38,7 +37,10 @@ async def test_connection_of_a_server_that_stops() -> None:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         KEPT.append(asyncio.current_task())  # type: ignore[arg-type]
         writer.write(b"x")
-        await reader.read()
+        try:
+            await reader.read()
+        finally:
+            writer.close()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     host, port = server.sockets[0].getsockname()
