@@ -169,13 +169,18 @@ def things_ending(kind: str, things: Iterable[Any], ending: Ending) -> None:
     """Note what is left of a kind on a loop of another library, just before that ends."""
     wanted = {id(thing) for thing in things}
     try:
-        if any(counts(item) for item in born(kind, wanted)):
+        if judged(kind, wanted):  # nothing of it may be held here: the collector comes next
             clean(owner.watches[-1])
-            left = [item for item in born(kind, wanted) if counts(item)]
+            left = judged(kind, wanted)
             note([item for item in left if not is_forgotten(item, left)], ending)
     except Exception:  # noqa: BLE001 -- a fault of the watcher must not keep a loop from ending
         fault = f"TL901 an ending loop could not be judged:\n{traceback.format_exc()}"
         owner.watches[-1].faults.append(fault)
+
+
+def judged(kind: str, wanted: set[int]) -> list[Leftover]:
+    """Return those of some things that are left and to be judged."""
+    return [item for item in born(kind, wanted) if counts(item)]
 
 
 def born(kind: str, wanted: set[int]) -> list[Leftover]:
