@@ -76,9 +76,12 @@ def by_harness(frame: FrameType) -> bool:
 
 
 def is_suspended(agen: Any) -> bool:
-    """Tell whether a generator has begun, has not ended and does not run just now."""
+    """Tell whether a generator has begun, has not ended and does not run just now.
+
+    One that nobody held any more was given to its loop, which closes it in a turn.
+    """
     frame = agen.ag_frame
-    return frame is not None and frame.f_back is None
+    return frame is not None and frame.f_back is None and not gc.is_finalized(agen)
 
 
 def loop_of(agen: Any) -> Any:
