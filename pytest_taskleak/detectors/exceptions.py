@@ -62,8 +62,9 @@ class Exceptions(Detector):
         ),
         "TL705": Code(
             title="exception that a library told the loop",
-            meaning="A library gave an exception to the loop by itself, and the loop only logged it.",
-            cause="A job or handler that failed in a library which reports failures in this way.",
+            meaning="A library, or asyncio for a connection that failed, gave an exception to the loop by "
+            "itself, and the loop only logged it.",
+            cause="A job that failed in a library which reports failures so; a TLS handshake that broke off.",
             cure="Look at the exception; set a loop exception handler, or the library's own, to act on it.",
             level="note",
         ),
@@ -190,7 +191,8 @@ def handled(loop: Any, context: Any, lose: Lose) -> None:
     module, what = called(handle, error)
     details = () if handle is not None else (("said", message),)
     where = None if handle is None else asyncio_.context_of(handle)
-    code = "TL702" if asyncio_.told_by_asyncio(context) else "TL705"
+    raised = handle is not None or bool(exceptions.origin(error.__traceback__)[1])
+    code = "TL702" if raised and asyncio_.told_by_asyncio(context) else "TL705"
     told = lost(code, error, module, what or message, "was only logged by the loop", *details)
     lose(told, thing=source, context=where, frame=frame)
 
