@@ -180,7 +180,7 @@ def test_workers_that_ignore_signals_are_killed(lab: Lab) -> None:
     begun.wait()
     (worker,) = pool._processes.values()
     assert [f.code for f in lab.watch.close(lab.scope).findings] == ["TL303"]
-    assert not worker.is_alive()
+    assert ended(worker)
     assert lab.watch.tainted() == []
 
 
@@ -232,7 +232,13 @@ def test_busy_pool_is_terminated(lab: Lab) -> None:
     workers = list(pool._pool)
     assert "busy with" in lab.detector("executor").describe(pool).state
     assert [f.code for f in lab.watch.close(lab.scope).findings] == ["TL303"]
-    assert [worker.is_alive() for worker in workers] == [False, False]
+    assert [ended(worker) for worker in workers] == [True, True]
+
+
+def ended(worker: Any) -> bool:
+    """Tell whether a worker that was told to end does so, however busy the machine is."""
+    worker.join(10)
+    return not worker.is_alive()
 
 
 @forks
