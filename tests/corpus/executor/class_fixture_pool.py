@@ -25,4 +25,4 @@ class TestPool(Base):
 
 
 def test_neighbour() -> None:
-    assert True
+    pass

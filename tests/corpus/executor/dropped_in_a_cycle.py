@@ -15,4 +15,4 @@ def test_drops() -> None:
 
 
 def test_neighbour() -> None:
-    assert True
+    pass

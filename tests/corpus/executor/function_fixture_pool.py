@@ -20,4 +20,4 @@ def test_uses(pool: ThreadPoolExecutor) -> None:
 
 
 def test_neighbour() -> None:
-    assert True
+    pass

@@ -11,4 +11,4 @@ def test_closes() -> None:
 
 
 def test_neighbour() -> None:
-    assert True
+    pass

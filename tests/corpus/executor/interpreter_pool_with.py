@@ -11,4 +11,4 @@ def test_with() -> None:
 
 
 def test_neighbour() -> None:
-    assert True
+    pass

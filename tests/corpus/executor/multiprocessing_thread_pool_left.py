@@ -16,7 +16,7 @@ def test_leaves() -> None:
 
 
 def test_neighbour() -> None:
-    assert True
+    pass
 
 
 def teardown_module() -> None:

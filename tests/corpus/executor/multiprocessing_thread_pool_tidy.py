@@ -28,4 +28,4 @@ def test_dropped() -> None:
 
 
 def test_neighbour() -> None:
-    assert True
+    pass

@@ -12,4 +12,4 @@ def test_with() -> None:
 
 
 def test_neighbour() -> None:
-    assert True
+    pass

@@ -17,4 +17,4 @@ def test_leaves() -> None:
 
 
 def test_neighbour() -> None:
-    assert True
+    pass

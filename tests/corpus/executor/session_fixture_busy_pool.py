@@ -31,4 +31,4 @@ def test_starts(service: Service) -> None:
 
 
 def test_last() -> None:
-    assert True
+    pass

@@ -27,4 +27,4 @@ def test_leaves(pool: ProcessPoolExecutor) -> None:
 
 
 def test_neighbour() -> None:
-    assert True
+    pass

@@ -20,4 +20,4 @@ def test_uses(loop: asyncio.AbstractEventLoop) -> None:
 
 
 def test_neighbour() -> None:
-    assert True
+    pass

@@ -22,4 +22,4 @@ def test_starts(processes: list[subprocess.Popen[bytes]]) -> None:
 
 
 def test_neighbour() -> None:
-    assert True
+    pass

@@ -36,4 +36,4 @@ def test_memory() -> None:
 
 
 def test_neighbour() -> None:
-    assert True
+    pass

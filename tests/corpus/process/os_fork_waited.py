@@ -29,4 +29,4 @@ def test_spawn() -> None:
 
 
 def test_neighbour() -> None:
-    assert True
+    pass

@@ -12,4 +12,4 @@ def test_leaves() -> None:
 
 
 def test_neighbour() -> None:
-    assert True
+    pass

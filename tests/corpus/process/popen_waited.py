@@ -18,4 +18,4 @@ def test_polls() -> None:
 
 
 def test_neighbour() -> None:
-    assert True
+    pass

@@ -13,4 +13,4 @@ def test_uses() -> None:
 
 
 def test_neighbour() -> None:
-    assert True
+    pass

@@ -47,4 +47,4 @@ def test_system() -> None:
 
 
 def test_neighbour() -> None:
-    assert True
+    pass

@@ -39,4 +39,4 @@ def test_two(client: Client) -> None:
 
 
 def test_neighbour() -> None:
-    assert True
+    pass

@@ -13,4 +13,4 @@ class TestServer(unittest.TestCase):
         self.kept.append(subprocess.Popen(["sleep", "60"]))  # born:made
 
     def test_neighbour(self) -> None:
-        assert True
+        pass

@@ -32,4 +32,4 @@ def test_server() -> None:
 
 
 def test_neighbour() -> None:
-    assert True
+    pass

@@ -33,4 +33,4 @@ def test_server() -> None:
 
 
 def test_neighbour() -> None:
-    assert True
+    pass

@@ -26,4 +26,4 @@ def test_server() -> None:
 
 
 def test_neighbour() -> None:
-    assert True
+    pass

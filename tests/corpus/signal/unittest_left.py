@@ -20,4 +20,4 @@ class TestCase(unittest.TestCase):
         signal.signal(signal.SIGTERM, on_signal)  # born:here
 
     def test_neighbour(self) -> None:
-        assert True
+        pass

@@ -21,4 +21,4 @@ def test_two_runs() -> None:
 
 
 def test_neighbour() -> None:
-    assert True
+    pass

@@ -23,4 +23,4 @@ class TestService:
 
 
 def test_neighbour() -> None:
-    assert True
+    pass

@@ -29,4 +29,4 @@ def test_uses(connection: str) -> None:
 
 
 def test_neighbour() -> None:
-    assert True
+    pass

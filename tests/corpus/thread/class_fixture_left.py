@@ -25,4 +25,4 @@ class TestService:
 
 
 def test_neighbour() -> None:
-    assert True
+    pass

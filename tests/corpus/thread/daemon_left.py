@@ -10,7 +10,7 @@ def work(stop: threading.Event) -> None:
 
 
 def test_before() -> None:
-    assert True
+    pass
 
 
 def test_leaves() -> None:
@@ -19,4 +19,4 @@ def test_leaves() -> None:
 
 
 def test_neighbour() -> None:
-    assert True
+    pass

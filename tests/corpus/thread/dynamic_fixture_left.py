@@ -21,4 +21,4 @@ def test_uses(request: pytest.FixtureRequest) -> None:
 
 
 def test_neighbour() -> None:
-    assert True
+    pass

@@ -15,4 +15,4 @@ def test_fails() -> None:
 
 
 def test_neighbour() -> None:
-    assert True
+    pass

@@ -22,4 +22,4 @@ def test_uses(service: str) -> None:
 
 
 def test_neighbour() -> None:
-    assert True
+    pass

@@ -21,7 +21,7 @@ def test_first(service: str) -> None:
 
 
 def test_second() -> None:
-    assert True
+    pass
 
 
 def test_last(service: str) -> None:

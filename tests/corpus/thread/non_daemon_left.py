@@ -14,4 +14,4 @@ def test_leaves() -> None:
 
 
 def test_neighbour() -> None:
-    assert True
+    pass

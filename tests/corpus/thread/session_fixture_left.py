@@ -9,4 +9,4 @@ def test_first(service: str) -> None:
 
 
 def test_last() -> None:
-    assert True
+    pass

@@ -54,4 +54,4 @@ def test_reuses(engine: Engine) -> None:
 
 
 def test_without() -> None:
-    assert True
+    pass

@@ -44,4 +44,4 @@ def test_reuses(engine: Engine) -> None:
 
 
 def test_without() -> None:
-    assert True
+    pass

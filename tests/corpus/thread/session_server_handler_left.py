@@ -37,4 +37,4 @@ def test_asks(server: Server) -> None:
 
 
 def test_last() -> None:
-    assert True
+    pass

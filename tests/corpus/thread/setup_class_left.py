@@ -14,11 +14,11 @@ class TestService:
         threading.Thread(target=work, args=(threading.Event(),), daemon=True).start()  # born:start
 
     def test_first(self) -> None:
-        assert True
+        pass
 
     def test_last(self) -> None:
-        assert True
+        pass
 
 
 def test_neighbour() -> None:
-    assert True
+    pass

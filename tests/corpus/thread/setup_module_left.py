@@ -13,8 +13,8 @@ def setup_module() -> None:
 
 
 def test_first() -> None:
-    assert True
+    pass
 
 
 def test_last() -> None:
-    assert True
+    pass

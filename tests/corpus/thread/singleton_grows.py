@@ -10,7 +10,7 @@ def test_first() -> None:
 
 
 def test_between() -> None:
-    assert True
+    pass
 
 
 def test_second() -> None:
@@ -18,4 +18,4 @@ def test_second() -> None:
 
 
 def test_neighbour() -> None:
-    assert True
+    pass

@@ -20,4 +20,4 @@ class TestService:
 
 
 def test_neighbour() -> None:
-    assert True
+    pass

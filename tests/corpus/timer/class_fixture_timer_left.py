@@ -27,4 +27,4 @@ class TestSession:
 
 
 def test_neighbour() -> None:
-    assert True
+    pass

@@ -41,4 +41,4 @@ def test_tls() -> None:
 
 
 def test_neighbour() -> None:
-    assert True
+    pass

@@ -43,4 +43,4 @@ def test_tls() -> None:
 
 
 def test_neighbour() -> None:
-    assert True
+    pass
