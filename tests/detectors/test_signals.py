@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_taskleak.adapt import signals
-from pytest_taskleak.engine.owner import BIRTH, Scope
+from pytest_taskleak.engine.owner import Scope
 
 if TYPE_CHECKING:
     from tests.detectors.conftest import Lab
@@ -52,10 +52,6 @@ def alarm_clock() -> Iterator[None]:
 def codes(lab: Lab) -> list[str]:
     """Return the codes of what is alive."""
     return [lab.detector(KIND).describe(thing).code for thing in lab.live(KIND)]
-
-
-def test_the_record_is_where_it_is_looked_for() -> None:
-    assert signals.BORN == BIRTH
 
 
 def test_installed_until_put_back(lab: Lab) -> None:

@@ -126,6 +126,14 @@ def test_allowed_by_a_rule(suite: Suite) -> None:
     assert "matched nothing" not in done.out
 
 
+def test_a_marker_asks_for_its_test_only(suite: Suite) -> None:
+    marked = "import pytest\n\npytestmark = pytest.mark.taskleak\n"
+    suite.write(marked + LEAVES)
+    done = suite.run(taskleak=False, process=True)
+    assert done.counts == "2 passed"
+    assert notes(done.out) == []
+
+
 def test_a_broken_measure_is_the_plugins_fault(suite: Suite) -> None:
     suite.write(
         LEAVES,

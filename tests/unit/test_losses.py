@@ -24,10 +24,10 @@ from pytest_taskleak.detectors import built_in
 from pytest_taskleak.engine import losses, owner
 from pytest_taskleak.engine.closing import begin
 from pytest_taskleak.engine.losses import LOSSES, Recording, called, charge
-from pytest_taskleak.engine.owner import BIRTH, OWNER, Scope
+from pytest_taskleak.engine.owner import OWNER, Scope
 from pytest_taskleak.engine.watch import Watch
 from pytest_taskleak.judge.policy import Policy
-from pytest_taskleak.model import Resource
+from pytest_taskleak.model import BIRTH, Resource
 
 TOLD = Resource(code="TL711", name="work", what="work")
 
