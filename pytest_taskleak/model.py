@@ -11,6 +11,8 @@ OwnerKind = Literal["test", "fixture", "module", "session", "block"]
 Role = Literal["project", "library", "machinery"]
 Level = Literal["fail", "warn", "note", "ignore"]
 
+BIRTH = "_taskleak_birth"
+"""The attribute in which a thing carries its birth record; the first item of that is its owner's scope."""
 SCHEMA = 1
 PLAIN = ("code", "name", "what", "module", "state", "waits_for", "where", "role", "noun", "outlives")
 """The parts of a resource that are plain in JSON too."""

@@ -31,7 +31,7 @@ THROUGH = UNTIL_COMPLETE if _inner is tasks.ensure_future else tasks.ensure_futu
 """What calls it on the way from `run_until_complete`."""
 CLOSE_RUNNER = runners.Runner.close.__code__
 
-_get_running_loop = events._get_running_loop  # noqa: SLF001
+_get_running_loop = events._get_running_loop
 _current_task = tasks.current_task
 _all_tasks = tasks.all_tasks
 
@@ -89,7 +89,7 @@ def coro_of(task: Task) -> Any:
     task that has ended.
     """
     try:
-        return task._coro  # type: ignore[attr-defined]  # noqa: SLF001
+        return task._coro  # type: ignore[attr-defined]
     except AttributeError:  # a class of tasks that is not asyncio's
         return task.get_coro()
 
@@ -151,7 +151,7 @@ def timer_alive(handle: asyncio.TimerHandle) -> bool:
 def handle_parts(handle: asyncio.Handle) -> tuple[Any, tuple[Any, ...]]:
     """Return the callback of a handle and its arguments."""
     if hasattr(handle, "_callback"):
-        return handle._callback, tuple(handle._args or ())  # noqa: SLF001
+        return handle._callback, tuple(handle._args or ())
     referents = gc.get_referents(handle)
     args = next((x for x in referents if type(x) is tuple), ())
     return (referents[0] if referents else None), args  # uvloop visits the callback first
@@ -194,7 +194,7 @@ def open_transport(thing: Any) -> bool:
 def lost_sight(task: Task) -> None:
     """Keep asyncio from complaining of a task that was told already."""
     try:
-        task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001
+        task._log_destroy_pending = False  # type: ignore[attr-defined]
     except AttributeError:
         return
 
@@ -202,9 +202,13 @@ def lost_sight(task: Task) -> None:
 def loop_classes() -> Iterator[type]:
     """Yield the classes on which births are seen: the stock one, and uvloop's once imported."""
     yield asyncio.BaseEventLoop
-    uvloop = sys.modules.get("uvloop")
-    if uvloop is not None and hasattr(uvloop, "Loop"):
-        yield uvloop.Loop
+    yield from uvloops()
+
+
+def uvloops() -> list[type]:
+    """Return uvloop's class, once it is imported; what is made of C calls no method of the stock class."""
+    found = getattr(sys.modules.get("uvloop"), "Loop", None)
+    return [] if found is None else [found]
 
 
 def told_by_asyncio(context: Any) -> bool:

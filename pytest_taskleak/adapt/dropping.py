@@ -28,7 +28,7 @@ RUNNING = re.compile(
     r"pytest_pyfunc_call|call_fixture_func|_teardown_yield_fixture|_call(SetUp|TestMethod|TearDown)"
 )
 """Functions of pytest and unittest that call a test's or a fixture's code, whose locals end there."""
-_RUN = asyncio.Handle._run.__code__  # noqa: SLF001
+_RUN = asyncio.Handle._run.__code__
 
 Place = tuple[CodeType, int]
 """A code object and an offset in it: where something was dropped."""

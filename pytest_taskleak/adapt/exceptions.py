@@ -140,7 +140,7 @@ BY_CONTEXT = _context is not None
 def recorder() -> tuple[int, int]:
     """Return what tells who shows or records warnings; another one means that somebody catches them."""
     log = None if _context is None else getattr(_context(), "log", None)
-    shows = log if log is not None else warnings._showwarnmsg_impl  # type: ignore[attr-defined]  # noqa: SLF001
+    shows = log if log is not None else warnings._showwarnmsg_impl  # type: ignore[attr-defined]
     return id(shows), id(warnings.showwarning)
 
 

@@ -64,7 +64,7 @@ def running_work() -> Iterator[tuple[int, Any]]:
     """Yield (thread ident, work item) of every executor thread that works just now."""
     run = getattr(getattr(WORK_ITEM, "run", None), "__wrapped__", getattr(WORK_ITEM, "run", None))
     code = getattr(run, "__code__", None)
-    for ident, top in sys._current_frames().items():  # noqa: SLF001
+    for ident, top in sys._current_frames().items():
         frame: FrameType | None = top
         while frame is not None:
             if frame.f_code is code:
@@ -134,7 +134,7 @@ def target_of(thread: threading.Thread) -> Any:
 
 def stack_of(ident: int | None) -> list[tuple[Any, int]]:
     """Return (code, line) of a running thread, outermost first."""
-    frame: FrameType | None = sys._current_frames().get(ident or -1)  # noqa: SLF001
+    frame: FrameType | None = sys._current_frames().get(ident or -1)
     stack: list[tuple[Any, int]] = []
     while frame is not None:
         if not frame.f_code.co_filename.startswith(PACKAGE):

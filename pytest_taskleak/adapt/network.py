@@ -14,6 +14,7 @@ from collections.abc import Callable, Coroutine, Iterable, Iterator
 from types import CellType, FunctionType
 from typing import Any
 
+from pytest_taskleak.adapt.asyncio_ import uvloops
 from pytest_taskleak.adapt.sockets import Socket
 from pytest_taskleak.safely import attribute, is_a
 
@@ -46,12 +47,6 @@ def transport_classes() -> Iterator[type]:
             yield found
 
 
-def uvloops() -> list[type]:
-    """Return uvloop's class, once it is imported."""
-    found = getattr(sys.modules.get("uvloop"), "Loop", None)
-    return [] if found is None else [found]
-
-
 def selector_loops() -> list[type]:
     """Return the loop classes that watch file descriptors for anybody."""
     return [selector_events.BaseSelectorEventLoop, *uvloops()]
@@ -76,7 +71,7 @@ def of_uvloop(thing: Any, name: str) -> bool:
 def loop_of(thing: Any) -> Any:
     """Return the loop of a server or a transport, `None` where it has let go of it."""
     if hasattr(thing, "_loop"):
-        return thing._loop  # noqa: SLF001
+        return thing._loop
     return referent(thing, asyncio.AbstractEventLoop)
 
 
@@ -117,14 +112,14 @@ class Factory:
 def sockets_of(server: Any) -> list[Any]:
     """Return the sockets on which a server of a loop listens; none once it is closed."""
     if hasattr(server, "_sockets"):
-        return list(server._sockets or ())  # noqa: SLF001
+        return list(server._sockets or ())
     return list(server.sockets or ())
 
 
 def waited_for(server: Any) -> bool:
     """Tell whether a task stands in `serve_forever`, which closes the server when that task ends."""
     if hasattr(server, "_serving_forever_fut"):
-        future = server._serving_forever_fut  # noqa: SLF001
+        future = server._serving_forever_fut
     else:
         future = referent(server, asyncio.Future)
     return future is not None and not future.done()
@@ -185,14 +180,14 @@ def carries_ssl(protocol: Any) -> bool:
 def upper_of(protocol: Any) -> Any:
     """Return the transport that a TLS protocol shows to the application."""
     if hasattr(protocol, "_app_transport"):
-        return protocol._app_transport  # noqa: SLF001
+        return protocol._app_transport
     return compiled(protocol, _UV_UPPER)
 
 
 def lower_of(transport: Any) -> Any:
     """Return the transport under that of a TLS connection, `None` for any other."""
     if hasattr(transport, "_ssl_protocol"):
-        return getattr(transport._ssl_protocol, "_transport", None)  # noqa: SLF001
+        return getattr(transport._ssl_protocol, "_transport", None)
     if not of_uvloop(transport, _UV_UPPER):
         return None
     below = (x for x in gc.get_referents(compiled(transport, _UV_SSL)) if not of_uvloop(x, _UV_UPPER))
@@ -204,7 +199,7 @@ def application(protocol: Any) -> Any:
     if not carries_ssl(protocol):
         return protocol
     if hasattr(protocol, "_app_protocol"):
-        return protocol._app_protocol  # noqa: SLF001
+        return protocol._app_protocol
     return protocol_of(upper_of(protocol))
 
 
@@ -237,7 +232,7 @@ def accepted(transport: Any) -> bool:
     """Tell whether a server has accepted the connection."""
     thing = lower_of(transport) or transport
     if hasattr(thing, "_server"):
-        return thing._server is not None  # noqa: SLF001
+        return thing._server is not None
     return compiled(thing, "Server") is not None
 
 

@@ -168,7 +168,7 @@ def work_of(future: Any) -> Any:
 def function_in(ident: int | None) -> Any:
     """Return what a worker thread of a pool is busy with, if it is."""
     code = code_of(next(iter(loaded([POOLS], "worker")), None))
-    frame = sys._current_frames().get(ident or -1)  # noqa: SLF001
+    frame = sys._current_frames().get(ident or -1)
     while frame is not None and frame.f_code is not code:
         frame = frame.f_back
     if frame is None:

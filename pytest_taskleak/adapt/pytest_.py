@@ -71,7 +71,7 @@ def value_of(fixturedef: Any) -> Any:
 
 def ini_keys(config: Any) -> list[str]:
     """Return the keys that stand in the ini file, none where that cannot be read."""
-    keys = config._inicfg if hasattr(config, "_inicfg") else getattr(config, "inicfg", ())  # noqa: SLF001 -- the public name warns
+    keys = config._inicfg if hasattr(config, "_inicfg") else getattr(config, "inicfg", ())
     return [str(key) for key in keys]
 
 

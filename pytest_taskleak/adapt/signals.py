@@ -20,6 +20,7 @@ from typing import Any
 
 from pytest_taskleak import timing
 from pytest_taskleak.adapt import asyncio_, futures
+from pytest_taskleak.model import BIRTH
 from pytest_taskleak.safely import is_a
 
 RUNNERS_FILE = runners.__file__
@@ -28,8 +29,6 @@ RUNNERS = frozenset({RUNNERS_FILE})
 TRIO_FILE = os.path.join("trio", "_core", "_ki.py")
 UNIX_FILE = os.path.join("asyncio", "unix_events.py")
 
-BORN = "_taskleak_birth"
-"""The attribute in which a recorder leaves the record of a birth; its first item is the owner's scope."""
 SOONEST = 0.001
 """Seconds after which a timer fires at the earliest that was due while another one took its place."""
 MOST_DISPLACED = 4
@@ -54,7 +53,7 @@ class Handler:
 
     def scope(self) -> Any:
         """Return the scope of its owner, if somebody watches."""
-        return getattr(self, BORN, (None,))[0]
+        return getattr(self, BIRTH, (None,))[0]
 
     def over(self) -> bool:
         """Tell whether its owner's scope has closed, or nobody watches it any more."""
@@ -86,7 +85,7 @@ class LoopHandler:
         self.loop = weakref.ref(loop)
         self.number = number
         self.module, self.what = what
-        self.own = hasattr(loop, BORN)  # the loops of test runners have no owner
+        self.own = hasattr(loop, BIRTH)  # the loops of test runners have no owner
 
 
 def in_main_thread() -> bool:

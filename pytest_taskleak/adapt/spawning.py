@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from types import FrameType
 from typing import Any
 
-from pytest_taskleak.adapt import asyncio_, pools, processes
+from pytest_taskleak.adapt import pools, processes
 from pytest_taskleak.adapt.code import SKIP, USER, kind_of
 
 Seen = Callable[..., None]
@@ -163,11 +163,6 @@ def transports() -> Iterable[type]:
     """Return the class of asyncio's transports of processes."""
     kind = getattr(asyncio.base_subprocess, "BaseSubprocessTransport", None)
     return () if kind is None else (kind,)
-
-
-def uvloops() -> Iterable[type]:
-    """Return uvloop's class, which starts processes without `subprocess`."""
-    return [c for c in asyncio_.loop_classes() if not issubclass(c, asyncio.BaseEventLoop)]
 
 
 def called_from_c(original: Callable[[], Any], after: Callable[[Any], Any]) -> Any:

@@ -7,7 +7,6 @@ belongs to the loop: its idle workers are no leak, work that blocks one of them 
 
 from __future__ import annotations
 
-import asyncio
 import concurrent.futures
 import contextlib
 import sys
@@ -99,7 +98,9 @@ class Executors(Detector):
         yield Patch(
             asyncio_.loop_classes, "set_default_executor", wrap_default, "default executors", after=UVLOOP
         )
-        yield Patch(uvloop_only, "run_in_executor", wrap_uvloop, "default executors of uvloop", after=UVLOOP)
+        yield Patch(
+            asyncio_.uvloops, "run_in_executor", wrap_uvloop, "default executors of uvloop", after=UVLOOP
+        )
 
     def alive(self, thing: Any) -> bool:
         if isinstance(thing, concurrent.futures.Future):
@@ -238,11 +239,6 @@ def work_items() -> Iterable[type]:
     """Yield the classes of what executors queue."""
     yield from futures.work_items()
     yield from pools.work_items()
-
-
-def uvloop_only() -> Iterable[type]:
-    """Yield uvloop's class, whose default executor is made where no frame shows it."""
-    return [c for c in asyncio_.loop_classes() if not issubclass(c, asyncio.BaseEventLoop)]
 
 
 detector = Executors()

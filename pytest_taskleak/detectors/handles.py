@@ -69,7 +69,7 @@ class Handles(Detector):
 
         without = "timers"
         yield Patch(asyncio_.loop_classes, "call_at", wrap, without, after=UVLOOP)
-        yield Patch(uvloop_only, "call_later", wrap, without, after=UVLOOP)
+        yield Patch(asyncio_.uvloops, "call_later", wrap, without, after=UVLOOP)
 
     def alive(self, thing: Any) -> bool:
         if not asyncio_.timer_alive(thing) or innocent(thing):
@@ -133,11 +133,6 @@ class Handles(Detector):
         finally:
             handle.cancel()
             loop.close()
-
-
-def uvloop_only() -> Iterable[type]:
-    """Yield the loop classes on which `call_later` does not go through `call_at`."""
-    return [c for c in asyncio_.loop_classes() if not issubclass(c, asyncio.BaseEventLoop)]
 
 
 def innocent(handle: asyncio.TimerHandle) -> bool:

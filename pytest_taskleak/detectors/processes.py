@@ -69,7 +69,7 @@ class Processes(Detector):
             yield Patch(spawning.system(name), name, see, "spawned programs")
         see = start.uvloop(functools.partial(transported, record))
         for name in ("subprocess_exec", "subprocess_shell"):
-            yield Patch(spawning.uvloops, name, see, "processes of uvloop", after=asyncio_.UVLOOP)
+            yield Patch(asyncio_.uvloops, name, see, "processes of uvloop", after=asyncio_.UVLOOP)
         see = spawning.collecting(processes.dropped)
         yield Patch(spawning.transports, "close", see, "processes that the collector kills")
 

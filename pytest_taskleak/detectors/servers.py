@@ -73,7 +73,7 @@ class Servers(Detector):
         yield Patch(network.server_classes, "__init__", wrap_init, "servers")
         yield Patch(base_servers, "__init__", wrap_base, "servers of socketserver", after=("socketserver",))
         for name in ("create_server", "create_unix_server"):
-            yield Patch(network.uvloops, name, wrap_create, "servers of uvloop", after=UVLOOP)
+            yield Patch(asyncio_.uvloops, name, wrap_create, "servers of uvloop", after=UVLOOP)
 
     def alive(self, thing: Any) -> bool:
         if is_base(thing):

@@ -87,9 +87,9 @@ class Transports(Detector):
 
         yield Patch(network.transport_classes, "__init__", wrap_init, "transports")
         for name in CONNECTING:
-            yield Patch(network.uvloops, name, wrap_connect, "transports of uvloop", after=UVLOOP)
+            yield Patch(asyncio_.uvloops, name, wrap_connect, "transports of uvloop", after=UVLOOP)
         for name in SERVING:
-            yield Patch(network.uvloops, name, wrap_serve, "connections to uvloop", after=UVLOOP)
+            yield Patch(asyncio_.uvloops, name, wrap_serve, "connections to uvloop", after=UVLOOP)
 
     def alive(self, thing: Any) -> bool:
         return network.is_open(thing)

@@ -18,7 +18,8 @@ from typing import Any
 from pytest_taskleak.adapt import asyncio_
 from pytest_taskleak.adapt.code import FILES, HARNESS, LIBRARY, SKIP, USER, kind_of
 from pytest_taskleak.engine import owner
-from pytest_taskleak.engine.owner import BIRTH, OWNER, Scope
+from pytest_taskleak.engine.owner import OWNER, Scope
+from pytest_taskleak.model import BIRTH
 
 Frames = tuple[Any, ...]
 Record = tuple[Scope, Frames, Frames, bool]

@@ -8,10 +8,11 @@ from typing import Any
 from pytest_taskleak.adapt.awaiting import is_method
 from pytest_taskleak.adapt.code import module_of
 from pytest_taskleak.engine.births import Births, Entry
-from pytest_taskleak.engine.owner import BIRTH, Scope
+from pytest_taskleak.engine.owner import Scope
 from pytest_taskleak.engine.settle import Leftover
 from pytest_taskleak.judge.adoption import kept_by_module, reaches
 from pytest_taskleak.judge.memory import only_remembered
+from pytest_taskleak.model import BIRTH
 
 WIDTH = {"function": 0, "class": 1, "module": 2, "package": 3, "session": 4}
 

@@ -17,12 +17,12 @@ from pytest_taskleak.detectors.base import Ending
 from pytest_taskleak.engine import owner
 from pytest_taskleak.engine.collecting import clean, collect
 from pytest_taskleak.engine.explaining import explain
-from pytest_taskleak.engine.owner import BIRTH, OWNER, Scope
+from pytest_taskleak.engine.owner import OWNER, Scope
 from pytest_taskleak.engine.reap import cancel_all
 from pytest_taskleak.engine.settle import Leftover, settle
 from pytest_taskleak.engine.verdicts import resisting as marked
 from pytest_taskleak.judge.memory import only_remembered
-from pytest_taskleak.model import Finding
+from pytest_taskleak.model import BIRTH, Finding
 
 Noted = tuple[Leftover, Scope, Finding]
 
@@ -98,15 +98,19 @@ def tied_to(loop: Any, ending: Ending) -> list[Leftover]:
     found = []
     for watch in owner.watches:
         for scope in watch.scopes() if watch.tying else ():
-            for kind, births in tuple(scope.births.items()) if scope.tied else ():
-                detector = watch.detectors.get(kind) if kind in watch.tied[ending] else None
-                if detector is None:
-                    continue
-                for entry in tuple(births):
-                    thing = entry()
-                    if thing is not None and detector.loop(thing) is loop and detector.alive(thing):
-                        found.append(Leftover(detector, thing, entry.birth))
+            for kind in tuple(scope.births) if scope.tied else ():
+                if kind in watch.tied[ending]:
+                    found += [x for x in living(watch, scope, kind) if x.detector.loop(x.thing) is loop]
     return found
+
+
+def living(watch: Any, scope: Scope, kind: str) -> Iterable[Leftover]:
+    """Yield what of a kind was born in a scope and lives."""
+    detector = watch.detectors.get(kind)
+    for entry in tuple(scope.births.get(kind, ())) if detector is not None else ():
+        thing = entry()
+        if thing is not None and detector.alive(thing):
+            yield Leftover(detector, thing, entry.birth)
 
 
 def birth_in(kind: str, thing: Any) -> Any:
@@ -187,12 +191,8 @@ def born(kind: str, wanted: set[int]) -> list[Leftover]:
     """Return those of some things, by identity, that live and were born in an open scope."""
     found = []
     for watch in owner.watches:
-        detector = watch.detectors.get(kind)
-        for scope in watch.scopes() if detector is not None else ():
-            for entry in tuple(scope.births.get(kind, ())):
-                thing = entry()
-                if thing is not None and detector.alive(thing) and id(thing) in wanted:
-                    found.append(Leftover(detector, thing, entry.birth))
+        for scope in watch.scopes():
+            found += [item for item in living(watch, scope, kind) if id(item.thing) in wanted]
     return found
 
 

@@ -25,7 +25,8 @@ class Growth:
 
     def __init__(self, watch: Any) -> None:
         self.watch = watch
-        self.measures = [d for d in watch.detectors.values() if d.measured and d.kind in watch.policy.detect]
+        wanted = watch.policy.detect if watch.policy.mode != "off" else ()  # a marker asks for its test only
+        self.measures = [d for d in watch.detectors.values() if d.measured and d.kind in wanted]
         self.before: dict[str, Any] = {}
         self.first: dict[str, Any] = {}
         self.scope: Scope | None = None
@@ -71,9 +72,10 @@ class Growth:
         found: list[Finding] = []
         for detector in tuple(self.measures):
             try:
-                if any(True for _ in detector.grown(before[detector.kind], detector.snapshot())):
-                    clean(self.watch)
                 grown = [*detector.grown(before[detector.kind], detector.snapshot())]
+                if grown:
+                    clean(self.watch)
+                    grown = [*detector.grown(before[detector.kind], detector.snapshot())]
             except Exception:  # noqa: BLE001 -- see above
                 self.give_up(detector)
                 continue

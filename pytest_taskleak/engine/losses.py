@@ -22,8 +22,8 @@ from pytest_taskleak.adapt.dropping import Place
 from pytest_taskleak.detectors.base import Ending, EndingOf, Lose, Record
 from pytest_taskleak.engine import births, owner
 from pytest_taskleak.engine.explaining import told
-from pytest_taskleak.engine.owner import BIRTH, OWNER, Scope
-from pytest_taskleak.model import Finding, Resource
+from pytest_taskleak.engine.owner import OWNER, Scope
+from pytest_taskleak.model import BIRTH, Finding, Resource
 
 
 class Losses:

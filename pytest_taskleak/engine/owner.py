@@ -11,10 +11,7 @@ import threading
 from contextvars import ContextVar
 from typing import Any
 
-from pytest_taskleak.model import Finding, Owner, OwnerKind
-
-BIRTH = "_taskleak_birth"
-"""The attribute in which tasks and threads carry their birth record."""
+from pytest_taskleak.model import BIRTH, Finding, Owner, OwnerKind
 
 
 class Scope:

@@ -21,7 +21,8 @@ from pytest_taskleak.adapt.imports import Noticer
 from pytest_taskleak.detectors.base import Detector, Ending, Patch
 from pytest_taskleak.engine import owner
 from pytest_taskleak.engine.losses import LOSSES, Recording
-from pytest_taskleak.engine.owner import BIRTH, OWNER
+from pytest_taskleak.engine.owner import OWNER
+from pytest_taskleak.model import BIRTH
 
 _ABSENT = object()
 Closing = Callable[[Any, Ending], bool]
