@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from pytest_taskleak.diagnosis import Diagnosis, Graph, Reaped
+
 OwnerKind = Literal["test", "fixture", "module", "session", "block"]
 Role = Literal["project", "library", "machinery"]
 Level = Literal["fail", "warn", "note", "ignore"]
@@ -148,6 +150,7 @@ class Finding:
     allow: str = ""
     notes: tuple[str, ...] = ()
     count: int = 1
+    diagnosis: Diagnosis | None = None
 
     @property
     def code(self) -> str:
@@ -198,6 +201,7 @@ class Finding:
         for key in ("library", "severity", "rule", "advice", "allow", "count"):
             data[key] = getattr(self, key)
         data["notes"] = list(self.notes)
+        data["diagnosis"] = None if self.diagnosis is None else self.diagnosis.to_json()
         return data
 
     @classmethod
@@ -214,6 +218,7 @@ class Finding:
             owner=Owner(**data["owner"]),
             birth=Birth(frames=_frames(data["born"]), ancestor=_frames(data["ancestor"])),
             notes=tuple(data["notes"]),
+            diagnosis=None if data["diagnosis"] is None else Diagnosis.from_json(data["diagnosis"]),
             **{k: data[k] for k in ("library", "severity", "rule", "advice", "allow", "count")},
         )
 
@@ -231,12 +236,16 @@ class Verdict:
         allowed: what a rule allows, each with the rule's origin in `rule`.
         notes: sentences for the reader that are no findings.
         unmet: rules of what was expected to be left behind, and was not.
+        graphs: the wait-for graphs over what was left, one for each look.
+        reaped: what became of the tasks that were cancelled.
     """
 
     findings: tuple[Finding, ...] = ()
     allowed: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
     unmet: tuple[str, ...] = ()
+    graphs: tuple[Graph, ...] = ()
+    reaped: Reaped = Reaped()
 
     def level(self, *levels: Level) -> tuple[Finding, ...]:
         """Return the findings of these severities."""
@@ -255,6 +264,8 @@ class Verdict:
             allowed=self.allowed + other.allowed,
             notes=self.notes + other.notes,
             unmet=self.unmet + other.unmet,
+            graphs=self.graphs + other.graphs,
+            reaped=self.reaped + other.reaped,
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -265,4 +276,6 @@ class Verdict:
             "allowed": [f.to_json() for f in self.allowed],
             "notes": list(self.notes),
             "unmet": list(self.unmet),
+            "graphs": [graph.to_json() for graph in self.graphs],
+            "reaped": asdict(self.reaped),
         }

@@ -15,7 +15,7 @@ import pytest
 PACKAGE = "pytest_taskleak"
 HOUSE = Path(__file__).resolve().parent.parent / PACKAGE
 
-BASE = frozenset({"model", "safely", "timing"})
+BASE = frozenset({"diagnosis", "model", "safely", "timing"})
 DOOR = frozenset({
     "engine", "report", "options", "hooks", "adapt", "diagnostics", "blocks", "clock", "groups", "storm",
 })  # fmt: skip
@@ -39,7 +39,8 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "diagnostics": BASE,
     "testing": BASE | {"conformance", "engine", "detectors", "adapt", "diagnostics", "storm", "groups"},
     "conformance": BASE | {"engine", "detectors", "adapt", "diagnostics", "judge", "explain"},
-    "model": frozenset(),
+    "diagnosis": frozenset(),
+    "model": frozenset({"diagnosis"}),
     "timing": frozenset(),
     "safely": frozenset(),
     "engine": BASE | {"detectors.base", "judge", "explain", "adapt"},
@@ -47,7 +48,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "judge": BASE,
     "explain": BASE | {"adapt"},
     "adapt": BASE,
-    "report": frozenset({"model"}),
+    "report": frozenset({"diagnosis", "model"}),
     "loops": BASE | {"adapt"},
     "groups": BASE | {"adapt"},
     "clock": frozenset({"loops", "model"}),
@@ -70,7 +71,7 @@ CONFINED: dict[str, tuple[str, ...]] = {
         ("adapt", "loops", "storm"),
     ),
 }
-PURE = ("model", "safely", "timing")
+PURE = ("diagnosis", "model", "safely", "timing")
 LINES = {"plugin": 200}
 MOST_LINES = 300
 MOST_FUNCTION_LINES = 60
