@@ -185,3 +185,6 @@ class Reaped:
             f"{self.cancelled} cancelled, {self.completed} completed, {self.errors} errors, "
             f"{self.timed_out} timed out, {self.stuck} stuck"
         )
+
+
+NONE_REAPED = Reaped()

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from pytest_taskleak.diagnosis import Diagnosis, Graph, Reaped
+from pytest_taskleak.diagnosis import NONE_REAPED, Diagnosis, Graph, Reaped
 
 OwnerKind = Literal["test", "fixture", "module", "session", "block"]
 Role = Literal["project", "library", "machinery"]
@@ -245,7 +245,7 @@ class Verdict:
     notes: tuple[str, ...] = ()
     unmet: tuple[str, ...] = ()
     graphs: tuple[Graph, ...] = ()
-    reaped: Reaped = Reaped()
+    reaped: Reaped = NONE_REAPED
 
     def level(self, *levels: Level) -> tuple[Finding, ...]:
         """Return the findings of these severities."""
