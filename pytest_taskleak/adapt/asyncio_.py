@@ -3,9 +3,11 @@
 Every private name stands here once, is read with a fallback, and is checked by `self_test`.
 """
 
+import _thread
 import asyncio
 import gc
 import sys
+import weakref
 from asyncio import base_events, events, futures, runners, tasks, timeouts
 from collections.abc import Callable, Generator, Iterator
 from contextvars import Context
@@ -80,6 +82,24 @@ def context_of(thing: Any) -> Context | None:
 def waiter_of(task: Task) -> Any:
     """Return the future that a task waits for."""
     return getattr(task, "_fut_waiter", None)
+
+
+def must_cancel(task: Task) -> bool:
+    """Tell whether a cancellation is on its way to a task."""
+    return bool(getattr(task, "_must_cancel", False))
+
+
+def asyncgen_references(loop: Loop) -> list[weakref.ref[Any]]:
+    """Return the weak references by which a loop knows its async generators."""
+    known = getattr(loop, "_asyncgens", None)
+    if known is None:
+        known = next((x for x in gc.get_referents(loop) if type(x) is weakref.WeakSet), None)
+    return list(getattr(known, "data", ()))
+
+
+def is_only_thread() -> bool:
+    """Tell whether no other thread has run Python code and could go on."""
+    return _thread._count() == 0 and len(sys._current_frames()) == 1
 
 
 def coro_of(task: Task) -> Any:
