@@ -1,33 +1,38 @@
-"""What does a suspended task wait for, from its outermost coroutine down to the primitive?
-
-The links are `cr_await`, `ag_await` and `gi_yieldfrom`; those that hide their target
-(`async_generator_asend`, `coroutine_wrapper`, `FutureIter`, …) are solved by their referents.
-"""
+"""How is the await chain of a suspended task told, from its outermost coroutine down to the primitive?"""
 
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures
 import gc
 import inspect
 from collections.abc import Iterable, Iterator
-from types import AsyncGeneratorType, CodeType, CoroutineType, FrameType, GeneratorType
+from types import AsyncGeneratorType, CodeType, CoroutineType, GeneratorType
 from typing import Any
 
-from pytest_taskleak.adapt import asyncio_
+from pytest_taskleak.adapt import asyncio_, waits
 from pytest_taskleak.adapt.asyncio_ import Task
 from pytest_taskleak.adapt.code import ASYNCIO, LIBRARY, USER, kind_of, module_of
+from pytest_taskleak.adapt.links import MOST_LINKS, frames_of, links, pending
 from pytest_taskleak.model import Frame, Role
 from pytest_taskleak.safely import is_a
 
-MOST_LINKS = 60
-MOST_TASKS = 5
-FUTURES = (asyncio.Future, concurrent.futures.Future)
-LINKS = (
-    (CoroutineType, "cr_frame", "cr_await"),
-    (AsyncGeneratorType, "ag_frame", "ag_await"),
-    (GeneratorType, "gi_frame", "gi_yieldfrom"),
+__all__ = (
+    "MOST_LINKS",
+    "awaited",
+    "chain",
+    "coroutine_name",
+    "frame_at",
+    "frames_of",
+    "in_asyncio",
+    "is_method",
+    "links",
+    "seconds_left",
+    "self_of",
 )
+
+MOST_TASKS = 5
+UNNAMED = frozenset({"task", "shield", "executor", "group", "thread"})
+"""Kinds whose text says enough."""
 CODES = ((CoroutineType, "cr_code"), (AsyncGeneratorType, "ag_code"), (GeneratorType, "gi_code"))
 ROLES: dict[int, Role] = {USER: "project", LIBRARY: "library"}
 
@@ -36,30 +41,6 @@ def frame_at(code: CodeType, line: int) -> Frame:
     """Return the plain value of a code object and a line; the path is the file's own."""
     role = ROLES.get(kind_of(code.co_filename), "machinery")
     return Frame(path=code.co_filename, line=line, qualname=code.co_qualname, role=role)
-
-
-def links(awaitable: Any) -> Iterator[FrameType]:
-    """Yield the frames of an await chain, the outermost first."""
-    for _ in range(MOST_LINKS):
-        for kind, frame_name, next_name in LINKS:
-            if is_a(awaitable, kind):
-                frame = getattr(awaitable, frame_name)
-                if frame is not None:
-                    yield frame
-                awaitable = getattr(awaitable, next_name)
-                break
-        else:
-            if awaitable is None or is_a(awaitable, FUTURES):
-                return
-            inner = [x for x in gc.get_referents(awaitable) if is_a(x, tuple(k for k, *_ in LINKS))]
-            if not inner:
-                return
-            awaitable = inner[0]
-
-
-def frames_of(task: Task) -> list[FrameType]:
-    """Return the suspended frames of one task, the outermost first."""
-    return list(links(asyncio_.coro_of(task)))
 
 
 def coroutine_name(task: Task) -> tuple[str, str]:
@@ -108,34 +89,10 @@ def seconds_left(task: Task) -> float:
 
 def awaited(task: Task) -> Iterator[Any]:
     """Yield the tasks and executor futures that a task waits for."""
-    waiter = asyncio_.waiter_of(task)
-    if is_a(waiter, asyncio.Task):
-        yield waiter
-    elif waiter is not None:
-        yield from behind(waiter)
-    frames = frames_of(task)
-    for name in ("fs", "fut", "self"):
-        value = frames[-1].f_locals.get(name) if frames and in_asyncio(frames[-1].f_code) else None
-        if is_a(value, set | list | tuple):
-            yield from (x for x in value if is_a(x, FUTURES))
-        elif is_a(value, asyncio.Task):
-            yield value
-        elif is_a(value, asyncio.TaskGroup):
-            yield from list(getattr(value, "_tasks", ()))
-
-
-def behind(future: Any) -> Iterator[Any]:
-    """Yield what completes a future: a gather's children, a shield's inner, an executor's work."""
-    children = getattr(future, "_children", None)
-    if is_a(children, list):
-        yield from (c for c in children if not c.done())
-    for callback, *_ in getattr(future, "_callbacks", None) or ():
-        code = getattr(callback, "__code__", None)
-        if code is None or not in_asyncio(code):
-            continue
-        for name, cell in zip(code.co_freevars, callback.__closure__ or (), strict=False):
-            if name in ("inner", "source") and is_a(cell.cell_contents, FUTURES):
-                yield cell.cell_contents
+    try:
+        yield from waits.found_of(task).on
+    except Exception:  # noqa: BLE001 -- an odd object: what it waits for is not known
+        return
 
 
 def in_asyncio(code: CodeType) -> bool:
@@ -146,36 +103,21 @@ def in_asyncio(code: CodeType) -> bool:
 def chain(task: Task) -> tuple[tuple[Frame, ...], str]:
     """Return the await chain through awaited tasks, and the primitive at its end."""
     found: list[Frame] = []
+    callers: list[Task] = []
     for _ in range(MOST_TASKS):
-        frames = frames_of(task)
-        found += [frame_at(f.f_code, f.f_lineno) for f in frames]
-        waiter = asyncio_.waiter_of(task)
-        inner = [t for t in awaited(task) if is_a(t, asyncio.Task) and not t.done()]
-        if len(inner) != 1 or inner[0] is task:
-            return tuple(found), primitive(task, frames, waiter)
+        found += [frame_at(f.f_code, f.f_lineno) for f in frames_of(task)]
+        wait = waits.wait_of(task, callers)
+        inner = [t for t in wait.on if is_a(t, asyncio.Task) and pending(t)]
+        if len(inner) != 1 or inner[0] is task or wait.kind == "process":
+            return tuple(found), told(wait)
+        callers.insert(0, task)
         task = inner[0]
     return tuple(found), f"task {task.get_name()!r}"
 
 
-def primitive(task: Task, frames: list[FrameType], waiter: Any) -> str:
-    """Name what a task waits for at the end of its chain."""
-    if waiter is None:
-        return "nothing: it is ready to run" if _begun(task) else "nothing: it never started"
-    children = getattr(waiter, "_children", None)
-    if is_a(children, list):
-        pending = sum(not c.done() for c in children)
-        return f"asyncio.gather() of {len(children)}, {pending} pending"
-    work = next((x for x in behind(waiter) if is_a(x, concurrent.futures.Future)), None)
-    if work is not None:
-        return "a thread of an executor"
-    leaf = frames[-1] if frames else None
-    if leaf is None or not in_asyncio(leaf.f_code):
-        return f"a {type(waiter).__name__.lstrip('_')}"
-    if leaf.f_code is asyncio.sleep.__code__:
-        return f"asyncio.sleep({leaf.f_locals.get('delay')})"
-    return f"asyncio.{leaf.f_code.co_qualname.replace('._aexit', '.__aexit__')}()"  # 3.14 renamed it
-
-
-def _begun(task: Task) -> bool:
-    coro: Any = asyncio_.coro_of(task)
-    return not is_a(coro, CoroutineType) or inspect.getcoroutinestate(coro) != inspect.CORO_CREATED
+def told(wait: waits.Wait) -> str:
+    """Return what is waited for and how the code calls it: "asyncio.Queue.get() of `self.queue`"."""
+    if not wait.name or wait.kind in UNNAMED:
+        return wait.what
+    joint = " " if wait.kind == "future" else " of "
+    return f"{wait.what}{joint}`{wait.name}`"
