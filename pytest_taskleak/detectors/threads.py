@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 
 from pytest_taskleak.adapt import futures, helpers
 from pytest_taskleak.adapt.awaiting import frame_at
+from pytest_taskleak.adapt.standing import waits_for
 from pytest_taskleak.detectors.base import Detector, Patch, Recorder
 from pytest_taskleak.model import Code, Frame, Resource
 
@@ -108,13 +109,13 @@ class Threads(Detector):
                 module=thing.module,
                 state="(started by _thread) is still running",
                 waiting=frames,
-                waits_for=futures.blocked_in(thing.ident),
+                waits_for=waits_for(thing.ident),
                 role="target",
             )
         module, what = futures.describe(futures.target_of(thing))
         daemon = "daemon" if thing.daemon else "non-daemon"
         timer = isinstance(thing, threading.Timer)
-        waits = futures.blocked_in(thing.ident)
+        waits = waits_for(thing.ident)
         if isinstance(thing, threading.Timer):
             waits = f"its interval of {thing.interval} s"
         return Resource(

@@ -62,7 +62,7 @@ def test_describe(lab: Lab, stop: threading.Event, daemon: bool) -> None:
     assert (told.code, told.name) == ("TL301", "lab")
     assert told.what.endswith("serve")
     assert told.state == f"({'daemon' if daemon else 'non-daemon'}) is still running"
-    assert told.waits_for == "threading.Event.wait()"
+    assert told.waits_for == "threading.Event.wait() of `stop`"
     assert any(f.qualname.endswith("serve") for f in told.waiting)
     assert "join()" in lab.detector("thread").advice(told)
     assert lab.detector("thread").remove(thread) is False
@@ -85,6 +85,25 @@ def test_blocked_in_a_queue(lab: Lab) -> None:
     thread.join()
     assert told.what == "Queue.get"
     assert told.waits_for in ("queue.Queue.get()", "")
+
+
+def test_blocked_in_a_lock(lab: Lab) -> None:
+    lock = threading.Lock()
+
+    def work() -> None:
+        with lock:
+            pass
+
+    with lock:
+        thread = threading.Thread(target=work, name="lab")
+        thread.start()
+        for _ in range(5000):
+            told = lab.detector("thread").describe(thread)
+            if told.waits_for:
+                break
+            threading.Event().wait(0.001)
+    thread.join()
+    assert told.waits_for == "threading.Lock.acquire() of `lock`"
 
 
 def test_timer_is_cancelled(lab: Lab) -> None:
