@@ -16,14 +16,14 @@ import asyncio
 import gc
 import sys
 import sysconfig
-import weakref
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from pytest_taskleak import timing
 from pytest_taskleak.adapt import asyncio_
-from pytest_taskleak.explain.reach import Region, module_of_class
+from pytest_taskleak.explain.reach import Region
+from pytest_taskleak.explain.seeds import callback_seeds, finalizer_seeds, weak_seeds
 from pytest_taskleak.safely import is_a
 
 Outcome = Literal["stuck", "live", "ready", "closed", "unknown"]
@@ -32,11 +32,6 @@ STEPS = (3_000, 30_000)
 """How many objects are looked at; the second step only for what the first could not prove."""
 PATIENCE = 0.05
 """Seconds of the longer switch interval, where other threads run and the first look took too long."""
-HARMLESS = frozenset({
-    "builtins", "asyncio", "_asyncio", "io", "_io", "_pyio", "socket", "tempfile", "subprocess", "selectors",
-    "anyio.streams.memory",
-})  # fmt: skip
-"""Modules, with those below them, whose finalizers complete nothing that a task could wait for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +52,20 @@ class Proof:
     looked_at: int = 0
 
 
-def prove(tasks: Sequence[Any], *, own: Sequence[Any] = (), steps: Sequence[int] = STEPS) -> dict[int, Proof]:
+def prove(
+    tasks: Sequence[Any],
+    *,
+    own: Sequence[Any] = (),
+    awake: Collection[int] = (),
+    steps: Sequence[int] = STEPS,
+) -> dict[int, Proof]:
     """Judge all pending tasks at once; the key of a proof is the task's `id`.
 
     Parameters:
         tasks: all pending tasks of the loops in question, but those that run just now.
         own: containers of the watcher or of the harness that hold tasks or values of ended fixtures; their
-            references do not count.
+            references do not count, and what else refers to these containers must not matter.
+        awake: ids of tasks that are known to run again, as those that a timer will cancel.
         steps: how many objects are looked at, step by step.
     """
     proofs, waiting = sorted_out(tasks)
@@ -72,9 +74,9 @@ def prove(tasks: Sequence[Any], *, own: Sequence[Any] = (), steps: Sequence[int]
     refusal = refused()
     if refusal:
         return proofs | dict.fromkeys(map(id, waiting), Proof("unknown", reason=refusal))
-    containers = [*own, tasks, waiting]
+    containers = list({id(container): container for container in (*own, tasks, waiting)}.values())
     for most in steps:
-        found = undisturbed(waiting, containers, most)
+        found = undisturbed(waiting, containers, awake, most)
         if found is None:
             found = dict.fromkeys(map(id, waiting), Proof("unknown", reason="other threads kept running"))
         # A proof is final, however little was looked at.
@@ -115,7 +117,9 @@ def at_once(task: Any) -> Proof | None:
     return Proof("ready") if waiter.done() else None
 
 
-def undisturbed(waiting: Sequence[Any], own: Sequence[Any], most: int) -> dict[int, Proof] | None:
+def undisturbed(
+    waiting: Sequence[Any], own: Sequence[Any], awake: Collection[int], most: int
+) -> dict[int, Proof] | None:
     """Judge while nobody else can run; return `None` where that could not be had.
 
     Whoever waits for the GIL asks for it after one switch interval.  So once it was given up and taken
@@ -130,7 +134,7 @@ def undisturbed(waiting: Sequence[Any], own: Sequence[Any], most: int) -> dict[i
             try:
                 timing.pause(0)
                 start = timing.now()
-                found = judge(waiting, own, most)
+                found = judge(waiting, own, awake, most)
                 if timing.now() - start < longer or asyncio_.is_only_thread():
                     return found
             finally:
@@ -141,7 +145,7 @@ def undisturbed(waiting: Sequence[Any], own: Sequence[Any], most: int) -> dict[i
             gc.enable()
 
 
-def judge(waiting: Sequence[Any], own: Sequence[Any], most: int) -> dict[int, Proof]:
+def judge(waiting: Sequence[Any], own: Sequence[Any], awake: Collection[int], most: int) -> dict[int, Proof]:
     """Judge tasks that wait for futures, looking at so many objects at most."""
     region = Region(waiting, own, most)
     count = len(region.things)
@@ -150,26 +154,38 @@ def judge(waiting: Sequence[Any], own: Sequence[Any], most: int) -> dict[int, Pr
         return {id(task): unsure for task in waiting}
     stops = set(map(id, waiting))
     marked: set[int] = set()
-    roots = external(region, stops)
+    live = {id(task) for task in waiting if id(task) in awake}
+    roots = external(region, stops) + [task for task in waiting if id(task) in live]
     marked.update(map(id, roots))
     region.spread(roots, marked, stops)
-    live: set[int] = set()
     waken(region, waiting, marked, live)
     while True:
         seeds = weak_seeds(region, marked, stops) + finalizer_seeds(region, marked, stops)
+        seeds += callback_seeds(region, marked)
         if not seeds:
             break
         marked.update(map(id, seeds))
         region.spread(seeds, marked, stops)
         waken(region, waiting, marked, live)
+    kept = held(region, marked) if len(live) < len(waiting) else marked
     return {
         id(task): Proof(
             "live" if id(task) in live else "stuck",
-            sealed=id(task) not in live and id(task) not in marked and not region.outside[id(task)],
+            sealed=id(task) not in live and id(task) not in kept,
             looked_at=count,
         )
         for task in waiting
     }
+
+
+def held(region: Region, marked: set[int]) -> set[int]:
+    """Return the ids of all that is kept alive from outside, if by way of a stuck task or of a frame."""
+    start = [
+        x for x in region.things if id(x) in marked or (region.outside[id(x)] and id(x) not in region.neutral)
+    ]
+    kept = set(map(id, start))
+    region.spread(start, kept, (), frames=True)
+    return kept
 
 
 def external(region: Region, stops: set[int]) -> list[Any]:
@@ -201,52 +217,3 @@ def can_wake(waiter: Any, region: Region, stops: set[int], marked: set[int], liv
     if is_a(waiter, asyncio.Task):
         return key in live or key not in stops
     return key in marked or key not in region.members
-
-
-def weak_seeds(region: Region, marked: set[int], stops: set[int]) -> list[Any]:
-    """Return what a weak reference leads to that is not itself among what nobody reaches."""
-    found = []
-    known: set[int] | None = None
-    for thing in region.things:
-        key = id(thing)
-        if key in marked or key in stops or not weakref.getweakrefcount(thing):
-            continue
-        for reference in weakref.getweakrefs(thing):
-            if id(reference) in region.members and id(reference) not in marked:
-                continue
-            if type(reference).__module__.startswith("pytest_taskleak."):
-                continue
-            if known is None:
-                known = registered(region.things[: len(stops)])
-            if id(reference) not in known:
-                found.append(thing)
-                break
-    return found
-
-
-def registered(tasks: Iterable[Any]) -> set[int]:
-    """Return the ids of the weak references by which loops know their async generators."""
-    loops = {id(loop): loop for loop in map(asyncio_.loop_of, tasks)}
-    return {id(reference) for loop in loops.values() for reference in asyncio_.asyncgen_references(loop)}
-
-
-def finalizer_seeds(region: Region, marked: set[int], stops: set[int]) -> list[Any]:
-    """Return what has a finalizer that may do anything once nobody refers to it."""
-    harmful: dict[int, bool] = {}
-    found = []
-    for thing in region.things:
-        kind = type(thing)
-        if id(kind) not in harmful:
-            harmful[id(kind)] = has_finalizer(kind)
-        if harmful[id(kind)] and id(thing) not in marked and id(thing) not in stops:
-            found.append(thing)
-    return found
-
-
-def has_finalizer(kind: type) -> bool:
-    """Tell whether a class has a `__del__` that is not known to be harmless."""
-    for base in type.__dict__["__mro__"].__get__(kind):
-        if "__del__" in type.__dict__["__dict__"].__get__(base):
-            module = module_of_class(base)
-            return module not in HARMLESS and module.partition(".")[0] not in HARMLESS
-    return False

@@ -10,6 +10,7 @@ The collector's `subtract_refs` (Python/gc.c) is the source of the arithmetic.
 from __future__ import annotations
 
 import asyncio
+import builtins
 import collections
 import gc
 import logging
@@ -18,6 +19,8 @@ import types
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any
+
+from pytest_taskleak.safely import module_name
 
 _count_elements: Any = getattr(collections, "_count_elements")  # noqa: B009 -- private, and in no stub
 """Counts in C.  `Counter` itself would ask abstract classes, which drops weak references meanwhile."""
@@ -65,25 +68,21 @@ class Gate:
             if key in closed or (key not in sizes and not self._learn(kind)):
                 continue
             size = sizes[key]
-            if size is not None and (size(thing) > HUGE or (kind is dict and "__builtins__" in thing)):
+            if size is not None and (size(thing) > HUGE or (kind is dict and is_namespace(thing))):
                 continue
             yield thing
 
     def _learn(self, kind: type) -> bool:
-        if issubclass(kind, OPAQUE) or module_of_class(kind).partition(".")[0] in HARNESS:
+        if issubclass(kind, OPAQUE) or module_name(kind).partition(".")[0] in HARNESS:
             self._closed.add(id(kind))
             return False
         self._sizes[id(kind)] = next((size for base, size in SIZES if issubclass(kind, base)), None)
         return True
 
 
-def module_of_class(kind: type, _module: Any = type.__dict__["__module__"]) -> str:
-    """Return the name of the module of a class, without asking its metaclass."""
-    try:
-        name = _module.__get__(kind)
-    except AttributeError:
-        return ""
-    return name if type(name) is str else ""
+def is_namespace(names: dict[Any, Any], _builtins: int = id(builtins.__dict__)) -> bool:
+    """Tell whether a dictionary holds the names of a module."""
+    return "__builtins__" in names or id(names) == _builtins
 
 
 class Region:
@@ -145,7 +144,9 @@ class Region:
             for thing, count in zip(things, counts, strict=True)
         }
 
-    def spread(self, roots: Iterable[Any], marked: set[int], stops: Collection[int]) -> None:
+    def spread(
+        self, roots: Iterable[Any], marked: set[int], stops: Collection[int], *, frames: bool = False
+    ) -> None:
         """Mark what some objects lead to.
 
         A frame does not lead on: only a finished one shows its locals, and that cannot run again.
@@ -154,11 +155,14 @@ class Region:
             roots: marked already.
             marked: the ids of what is marked; more is added.
             stops: ids of what is marked but does not lead on.
+            frames: they lead on nevertheless: they keep their locals alive.
         """
         members, neutral = self.members, self.neutral
         level = list(roots)
         while level:
-            leading = [x for x in level if type(x) is not types.FrameType and id(x) not in neutral]
+            leading = [
+                x for x in level if (frames or type(x) is not types.FrameType) and id(x) not in neutral
+            ]
             level = []
             for thing in gc.get_referents(*self.gate(leading)):
                 key = id(thing)
