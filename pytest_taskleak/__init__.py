@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pytest_taskleak.blocks import no_leaks
     from pytest_taskleak.diagnostics import LeakError, LeakGroup, TaskLeak, TaskleakWarning
-    from pytest_taskleak.fixtures import Taskleak
+    from pytest_taskleak.fixtures import Taskleak, explain_task
     from pytest_taskleak.model import Birth, Finding, Frame, Owner, Verdict
 
     __version__: str
@@ -19,6 +19,7 @@ _HOMES = {
     "TaskLeak": "diagnostics",
     "TaskleakWarning": "diagnostics",
     "Taskleak": "fixtures",
+    "explain_task": "fixtures",
     "Birth": "model",
     "Finding": "model",
     "Frame": "model",
@@ -37,6 +38,7 @@ __all__ = [
     "Taskleak",
     "TaskleakWarning",
     "Verdict",
+    "explain_task",
     "no_leaks",
 ]
 

@@ -27,6 +27,12 @@ class TaskLeak(Failed):
         self.verdict = verdict
 
 
+class Timeout(Failed):
+    """A phase of a test took longer than `taskleak_timeout`; its message says what everything waited for."""
+
+    __module__ = "builtins"
+
+
 class LeakError(Exception):
     """One leak of a `no_leaks` block.
 
@@ -69,6 +75,12 @@ CODES: dict[str, Code] = {
         meaning="A planted leak was not seen at the start of the session, so that green would mean nothing.",
         cause="Another tool has replaced what the plugin patches.",
         cure="Take the kind out of taskleak_detect, or the other tool out of the run.",
+    ),
+    "TL903": Code(
+        title="test hangs",
+        meaning="The setup, the call or the teardown of a test took longer than taskleak_timeout.",
+        cause="It waits for what nobody does: a lock that is held, a queue that nobody fills, a thread.",
+        cure="The culprit is the line to look at; below it stands who holds what it waits for.",
     ),
 }
 """What the plugin says of itself; the codes of a kind are its detector's."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 from collections.abc import Awaitable
 from dataclasses import replace
 from typing import Any
@@ -10,6 +12,7 @@ import pytest
 
 from pytest_taskleak.adapt import asyncio_
 from pytest_taskleak.diagnostics import TaskLeak
+from pytest_taskleak.engine import snapshot
 from pytest_taskleak.engine.explaining import explain
 from pytest_taskleak.engine.owner import Scope
 from pytest_taskleak.engine.settle import Budget, Leftover, settle, settle_here
@@ -17,6 +20,7 @@ from pytest_taskleak.engine.watch import Watch
 from pytest_taskleak.judge.allow import suggestion
 from pytest_taskleak.model import Finding
 from pytest_taskleak.report import text
+from pytest_taskleak.report.story import stories
 from pytest_taskleak.state import READER, WATCH
 
 
@@ -80,6 +84,14 @@ class Taskleak:
             )
         return [f for scope in scopes for f in self._findings(scope)]
 
+    def explain(self, task: asyncio.Task[Any]) -> str:
+        """Return as text what a task waits for, who holds that, and whether it can ever end.
+
+        Raises:
+            TypeError: it is no task of asyncio.
+        """
+        return snapshot.explain_task(task, self._watch.root, stories=stories)
+
     @property
     def _policy(self) -> Any:
         return self._watch.policy_of(self._scope)
@@ -116,3 +128,14 @@ def over(request: pytest.FixtureRequest) -> Taskleak:
             "or run with --taskleak"
         )
     return Taskleak(watch, scope, config.stash[READER])
+
+
+def explain_task(task: asyncio.Task[Any]) -> str:
+    """Return as text what a task waits for, who holds that, and whether it can ever end.
+
+    For a debugger, or a program without pytest; in a test, the fixture `taskleak` has the same.
+
+    Raises:
+        TypeError: it is no task of asyncio.
+    """
+    return snapshot.explain_task(task, os.getcwd(), stories=stories)

@@ -10,6 +10,8 @@ import pytest
 MODES = ("fail", "warn", "off")
 LIBRARY_LEVELS = ("fail", "warn", "ignore")
 LEVELS = ("fail", "warn", "note", "ignore")
+EXPLAIN = ("none", "short", "full")
+SUFFIXES = (".json", ".mmd", ".dot")
 MARKER_ARGUMENTS = ("mode", "allow", "grace", "detect", "expect", "reason")
 MARKER_NAMES = ("taskleak", "no_taskleak")
 MARKERS = (
@@ -96,7 +98,66 @@ OPTIONS: tuple[Option, ...] = (
         help="How bad a kind or a code is",
         many=True,
     ),
+    Option(
+        name="taskleak_explain",
+        flag="--taskleak-explain",
+        type="string",
+        default="short",
+        values="none, short, full",
+        help="How much is found out of a leak: what it waits for and who keeps it",
+    ),
+    Option(
+        name="taskleak_report",
+        flag="--taskleak-report",
+        type="linelist",
+        default=(),
+        values="PATH that ends in .json, .mmd or .dot",
+        help="Write what was found to this file: all of it, or the wait-for graph",
+        many=True,
+    ),
+    Option(
+        name="taskleak_timeout",
+        flag="--taskleak-timeout",
+        type="float",
+        default=0.0,
+        values="seconds, 0 for never",
+        help="Seconds after which a test's setup, call or teardown hangs: say why, and fail it",
+    ),
+    Option(
+        name="taskleak_exit",
+        flag="--taskleak-exit",
+        type="float",
+        default=0.0,
+        values="seconds, 0 for never",
+        help="Seconds after which a finished session that does not exit is ended, with its exit status",
+    ),
+    Option(
+        name="taskleak_signal",
+        flag="--taskleak-signal",
+        type="string",
+        default="none",
+        values="none, USR1, USR2 or another signal of this platform",
+        help="Signal on which a running session prints what everything waits for",
+    ),
 )
+BY_NAME = {option.name: option for option in OPTIONS}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What is asked of a session beside the watch.
+
+    Parameters:
+        timeout: seconds that a phase of a test may take, 0 for any time.
+        exit: seconds that the process may take to end after its session, 0 for any time.
+        signal: the name of the signal that asks for a dump, as `SIGUSR1`; empty for none.
+        reports: the files to write, as absolute paths.
+    """
+
+    timeout: float = 0.0
+    exit: float = 0.0
+    signal: str = ""
+    reports: tuple[str, ...] = ()
 
 
 def register(parser: pytest.Parser) -> None:

@@ -38,7 +38,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture
 def taskleak(request: pytest.FixtureRequest) -> Taskleak:
-    """The watch over this test: check(), allow(), pending(), owned_by()."""
+    """The watch over this test: check(), allow(), pending(), owned_by(), explain()."""
     from pytest_taskleak.fixtures import over
 
     return over(request)

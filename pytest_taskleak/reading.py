@@ -6,7 +6,8 @@ Every value is read once, when the run is configured, so that a typo is a usage 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+import signal
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,14 +18,21 @@ from pytest_taskleak.judge.allow import Rule, RuleError, parse, singular, sugges
 from pytest_taskleak.judge.policy import Policy
 from pytest_taskleak.model import Code, Level
 from pytest_taskleak.options import (
+    BY_NAME,
+    EXPLAIN,
     LEVELS,
     LIBRARY_LEVELS,
     MARKER_ARGUMENTS,
     MARKER_NAMES,
     MODES,
     OPTIONS,
+    SUFFIXES,
+    Limits,
     Option,
 )
+
+UNCAUGHT = ("SIGKILL", "SIGSTOP")
+"""Signals that no process can handle."""
 
 
 def is_off(environ: Any = os.environ) -> bool:
@@ -56,37 +64,52 @@ class Reader:
             pytest.UsageError: a value is not allowed; the message names it, its place and the others.
         """
         known_keys(config)
-        one_of(ini(config, OPTIONS[0]), MODES, "mode", f"ini {OPTIONS[0].name}")
-        mode, where = value_of(config, OPTIONS[0])
+        modes = BY_NAME["taskleak"]
+        one_of(ini(config, modes), MODES, "mode", f"ini {modes.name}")
+        mode, where = value_of(config, modes)
         if config.getoption("--taskleak") and where != "--taskleak-mode":
             mode, where = ("warn" if mode == "warn" else "fail"), "--taskleak"
-        grace, grace_at = value_of(config, OPTIONS[1])
-        detect, detect_at = value_of(config, OPTIONS[2])
-        library, library_at = value_of(config, OPTIONS[4])
         return Policy(
             mode="off" if is_off() else one_of(mode, MODES, "mode", where),
-            grace=self.seconds(grace, grace_at),
-            detect=self.detect(detect, detect_at),
+            grace=self.seconds(*value_of(config, BY_NAME["taskleak_grace"])),
+            detect=self.detect(*value_of(config, BY_NAME["taskleak_detect"])),
             rules=tuple(
-                self.rule(text, where) for option, where in places(config, OPTIONS[3]) for text in option
+                self.rule(text, where)
+                for texts, where in places(config, BY_NAME["taskleak_allow"])
+                for text in texts
             ),
-            library=one_of(library, LIBRARY_LEVELS, "library", library_at),
+            library=word_of(config, "taskleak_library", LIBRARY_LEVELS),
             levels=self.levels,
             severity=dict(
                 self.severity(text, where)
-                for option, where in reversed(places(config, OPTIONS[5]))
-                for text in option
+                for texts, where in reversed(places(config, BY_NAME["taskleak_severity"]))
+                for text in texts
             ),
+            explain=word_of(config, "taskleak_explain", EXPLAIN),
         )
 
-    def seconds(self, value: Any, where: str) -> float:
+    def limits(self, config: pytest.Config) -> Limits:
+        """Return what is asked of the session beside the watch; nothing where the environment says off.
+
+        Raises:
+            pytest.UsageError: as `policy` does.
+        """
+        read = Limits(
+            timeout=self.seconds(*value_of(config, BY_NAME["taskleak_timeout"]), what="timeout"),
+            exit=self.seconds(*value_of(config, BY_NAME["taskleak_exit"]), what="exit"),
+            signal=signal_of(*value_of(config, BY_NAME["taskleak_signal"])),
+            reports=tuple(dict.fromkeys(reports_of(config))),
+        )
+        return Limits() if is_off() else read
+
+    def seconds(self, value: Any, where: str, *, what: str = "grace") -> float:
         """Return a number of seconds."""
         try:
             number = float(value)
         except (TypeError, ValueError):
             number = -1.0
         if isinstance(value, bool) or not 0 <= number < float("inf"):
-            raise usage("grace", "seconds, 0 or more", value, where, words="must be")
+            raise usage(what, "seconds, 0 or more", value, where, words="must be")
         return number
 
     def detect(self, value: Any, where: str) -> frozenset[str]:
@@ -193,6 +216,37 @@ def value_of(config: pytest.Config, option: Option) -> tuple[Any, str]:
     if value is not None:
         return value, str(option.flag)
     return ini(config, option), f"ini {option.name}"
+
+
+def word_of(config: pytest.Config, name: str, allowed: Sequence[str]) -> Any:
+    """Return the value of an option that takes one of a few words."""
+    value, where = value_of(config, BY_NAME[name])
+    return one_of(value, allowed, name.removeprefix("taskleak_"), where)
+
+
+def signal_of(value: Any, where: str) -> str:
+    """Return the full name of a signal, empty for none."""
+    word = str(value).strip().upper()
+    if word in ("", "NONE"):
+        return ""
+    names = [each.name for each in signal.Signals if each.name not in UNCAUGHT]
+    if f"SIG{word.removeprefix('SIG')}" not in names:
+        short = ["none", *(name.removeprefix("SIG") for name in names)]
+        raise usage("signal", ", ".join(short), value, where, suggestion(word, short))
+    return f"SIG{word.removeprefix('SIG')}"
+
+
+def reports_of(config: pytest.Config) -> Iterator[str]:
+    """Yield the files to write; options count from the current folder, the ini file from the root's."""
+    folders = (config.invocation_params.dir, config.rootpath)
+    for (paths, where), folder in zip(places(config, BY_NAME["taskleak_report"]), folders, strict=True):
+        for path in paths:
+            full = os.path.abspath(os.path.join(folder, os.path.expanduser(path)))
+            if os.path.splitext(full)[1] not in SUFFIXES:
+                raise usage("report", ", ".join(SUFFIXES), path, where, words="must end in one of")
+            if os.path.isdir(full):
+                raise usage("report", "a file, not a folder", path, where, words="must be")
+            yield full
 
 
 def known_keys(config: pytest.Config) -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pytest_taskleak.detectors.base import Detector
     from pytest_taskleak.engine.watch import Watch
     from pytest_taskleak.judge.policy import Policy
+    from pytest_taskleak.options import Limits
     from pytest_taskleak.reading import Reader
     from pytest_taskleak.report.terminal import Facts
 
@@ -59,10 +60,36 @@ class Starter:
         """Check the settings, and watch unless they say not to."""
         from pytest_taskleak.adapt import xdist
 
-        if are_set(self.config) and self.policy.mode != "off":
+        asked = are_set(self.config)
+        watching = asked and self.policy.mode != "off"
+        if asked:
+            self.guard(self.reader.limits(self.config), watching=watching)
+        if watching:
             self.start()
         elif xdist.is_controller(self.config):
             self.config.pluginmanager.register(Listener(self), "taskleak-listener")
+
+    def guard(self, limits: Limits, *, watching: bool) -> None:
+        """Do what is asked beside the watch; before it, so that its own work is not bounded."""
+        from pytest_taskleak.adapt import xdist
+
+        config = self.config
+        if limits.signal:
+            from pytest_taskleak import dumping
+
+            dumping.begin(config, limits.signal)
+        if limits.timeout and not xdist.is_controller(config):
+            from pytest_taskleak import hanging
+
+            hanging.begin(config, limits.timeout)
+        if limits.exit or watching:
+            from pytest_taskleak import exiting
+
+            exiting.begin(config, limits.exit)
+        if limits.reports and not hasattr(config, "workerinput"):
+            from pytest_taskleak.report.files import Files
+
+            config.pluginmanager.register(Files(limits.reports), "taskleak-files")
 
     def start(self) -> None:
         """Watch this session; on xdist's controller only tell what the workers found."""
@@ -84,10 +111,22 @@ class Starter:
             telling.begin()
             config.pluginmanager.register(Relay(telling.section), "taskleak-relay")
             return
+        self.beside()
         watch = Watch(self.detectors, self.policy, root=str(config.rootpath), consult=telling.consult)
+        if self.policy.explain == "full" and config.cache is not None:
+            watch.folder = str(config.cache.mkdir("taskleak"))
         config.stash[WATCH] = watch
         self.wake(watch)
         config.pluginmanager.register(Hooks(watch, telling, config), "taskleak-hooks")
+
+    def beside(self) -> None:
+        """Take part in what pytest-timeout does, where that is in use."""
+        from pytest_taskleak.adapt import pytest_timeout
+
+        if pytest_timeout.is_loaded(self.config):
+            from pytest_taskleak.hanging import beside
+
+            beside(self.config)
 
     def wake(self, watch: Watch) -> None:
         """Start a watch, and prove with canaries that it sees."""
@@ -130,6 +169,7 @@ class Starter:
 
     def facts(self) -> Facts | None:
         """Return what this process can say at its end."""
+        from pytest_taskleak.exiting import blocking
         from pytest_taskleak.report import text
 
         watch = self.config.stash.get(WATCH, None)
@@ -141,7 +181,7 @@ class Starter:
             "adopted": watch.claims.adopted,
             "notes": [text.one_line(finding) for finding in watch.notes],
             "unowned": [text.one_line(finding) for finding in watch.unowned],
-            "blocking": [survivor.text for survivor in watch.survivors if survivor.blocks_exit()],
+            "blocking": blocking(watch.root, watch.survivors),
         }
 
     @pytest.hookimpl(trylast=True)

@@ -20,7 +20,9 @@ DOOR = frozenset({
     "engine", "report", "options", "hooks", "adapt", "diagnostics", "blocks", "clock", "groups", "storm",
 })  # fmt: skip
 # The pytest side (ADR 3): what stands between the hooks and the engine.
-PYTEST_SIDE = frozenset({"phases", "reading", "starting", "state", "telling", "watching"})
+PYTEST_SIDE = frozenset({
+    "dumping", "exiting", "hanging", "phases", "reading", "starting", "state", "telling", "watching",
+})  # fmt: skip
 
 # A room may import itself and these.  `room.part` allows one file of a room only.
 MAY_IMPORT: dict[str, frozenset[str]] = {
@@ -33,6 +35,9 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "watching": BASE | {"adapt", "engine", "phases", "state", "telling"},
     "state": BASE | {"engine", "judge", "reading"},
     "telling": BASE | {"adapt", "diagnostics", "report"},
+    "dumping": BASE | {"adapt", "engine", "report.story"},
+    "hanging": BASE | {"adapt", "diagnostics", "dumping", "engine"},
+    "exiting": BASE | {"adapt", "dumping", "engine", "explain"},
     "blocks": BASE | {"engine", "detectors", "adapt", "diagnostics", "judge", "options", "report.text"},
     "options": BASE | {"diagnostics", "judge"},
     "hooks": BASE | {"detectors.base"},
@@ -58,7 +63,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
 # A foreign library, and the only places that may import it.
 PYTEST_ROOMS = (
     "plugin", "options", "fixtures", "hooks", "diagnostics", "testing", "reading", "starting", "state", "telling", "watching",
-    "report.terminal", "adapt.pytest_asyncio", "adapt.xdist",
+    "dumping", "exiting", "hanging", "report.terminal", "adapt.pytest_asyncio", "adapt.xdist",
 )  # fmt: skip
 CONFINED: dict[str, tuple[str, ...]] = {
     "pytest": PYTEST_ROOMS,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import inspect
-from types import CodeType
+import sys
+from types import CodeType, FrameType
 from typing import Any
 
 from pytest_taskleak.adapt.code import HARNESS, LIBRARY, kind_of
@@ -69,6 +70,21 @@ def value_of(fixturedef: Any) -> Any:
     return cached[0] if cached else None
 
 
+def cache_of(fixturedef: Any) -> Any:
+    """Return the tuple in which pytest keeps the value of a fixture, or `None`."""
+    return getattr(fixturedef, "cached_result", None)
+
+
+def arguments_of(item: Any) -> Any:
+    """Return the dictionary in which pytest keeps the arguments of a test, or `None`."""
+    return getattr(item, "funcargs", None)
+
+
+def instance_of(item: Any) -> Any:
+    """Return the object whose method a test is, or `None`."""
+    return getattr(item, "_instance", None)
+
+
 def ini_keys(config: Any) -> list[str]:
     """Return the keys that stand in the ini file, none where that cannot be read."""
     keys = config._inicfg if hasattr(config, "_inicfg") else getattr(config, "inicfg", ())
@@ -78,6 +94,41 @@ def ini_keys(config: Any) -> list[str]:
 def own_failure(item: Any) -> bool:
     """Tell whether a unittest item has failed; its exception does not come through the hook."""
     return bool(getattr(item, "_excinfo", None))
+
+
+def forget_failure(item: Any) -> None:
+    """Drop what a unittest item has failed with, so that what the hook raises is what is reported."""
+    if own_failure(item):
+        item._excinfo = None
+
+
+def fixture_in(frame: FrameType | None) -> str:
+    """Name the innermost fixture that is set up or torn down in a stack; empty if there is none."""
+    while frame is not None:
+        code = frame.f_code
+        if code.co_name in ("execute", "finish") and code.co_qualname.startswith("FixtureDef."):
+            definition = frame.f_locals.get("self")
+            name, scope = getattr(definition, "argname", None), getattr(definition, "scope", "")
+            return f"fixture {readable(str(name))!r} (scope {scope})" if name else ""
+        frame = frame.f_back
+    return ""
+
+
+def is_command(frame: FrameType | None = None) -> bool:
+    """Tell whether pytest was started as a command, and is still at work in a stack.
+
+    Parameters:
+        frame: the innermost frame of the main thread, else that of the caller counts.
+    """
+    frame = frame or sys._getframe(1)
+    while frame is not None:
+        if (
+            frame.f_code.co_name in ("console_main", "_console_main")
+            and kind_of(frame.f_code.co_filename) == HARNESS
+        ):
+            return True
+        frame = frame.f_back
+    return False
 
 
 def awaits(item: Any, kind: type[BaseException]) -> bool:

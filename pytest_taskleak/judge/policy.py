@@ -10,6 +10,7 @@ from pytest_taskleak.judge.allow import Rule
 from pytest_taskleak.model import Finding, Level
 
 Mode = Literal["fail", "warn", "off"]
+Explain = Literal["none", "short", "full"]
 
 GRACE = 0.1
 """Seconds in which something outside may still finish a leftover; one budget a test."""
@@ -28,6 +29,7 @@ class Policy:
         levels: code -> how bad it is by itself, `fail` where nothing is said.
         severity: kind or code -> how bad the user calls it; a code wins over its kind.
         expect: rules of which each must match a finding, for tests of leaking code.
+        explain: how much is found out of a finding: `none`, `short` or `full`.
     """
 
     mode: Mode = "fail"
@@ -38,6 +40,7 @@ class Policy:
     levels: Mapping[str, Level] = field(default_factory=dict)
     severity: Mapping[str, Level] = field(default_factory=dict)
     expect: tuple[Rule, ...] = ()
+    explain: Explain = "short"
 
 
 def level(finding: Finding, policy: Policy) -> Level:

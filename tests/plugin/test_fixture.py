@@ -174,4 +174,4 @@ def test_fixture_alone_does_not_fail_the_test(suite: Suite) -> None:
 def test_fixture_is_listed(suite: Suite) -> None:
     done = suite.run("--fixtures", taskleak=False)
     assert "taskleak" in done.out
-    assert "The watch over this test: check(), allow(), pending(), owned_by()." in done.out
+    assert "The watch over this test: check(), allow(), pending(), owned_by(), explain()." in done.out

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -283,6 +285,23 @@ def test_library_leaks(suite: Suite, level: str) -> None:
         ),
         (["--taskleak-allow="], ["non-empty", "--taskleak-allow"]),
         (["--taskleak-allow=TL999"], ["'TL999'", "TL101"]),
+        (
+            ["--taskleak-explain=long"],
+            ["'explain'", "none, short, full", "'long'", "--taskleak-explain"],
+        ),
+        (
+            ["--taskleak-report=report.xml"],
+            ["'report'", "must end in one of .json, .mmd, .dot", "'report.xml'", "--taskleak-report"],
+        ),
+        (["--taskleak-report=report"], ["'report'", ".json, .mmd, .dot", "'report'"]),
+        (["--taskleak-timeout=soon"], ["'timeout'", "seconds, 0 or more", "'soon'", "--taskleak-timeout"]),
+        (["--taskleak-timeout=-1"], ["'timeout'", "'-1'"]),
+        (["--taskleak-exit=nan"], ["'exit'", "seconds, 0 or more", "'nan'", "--taskleak-exit"]),
+        (
+            ["--taskleak-signal=UST1"],
+            ["'signal'", "none, ", "USR1", "'UST1'", "did you mean 'USR1'", "--taskleak-signal"],
+        ),
+        (["--taskleak-signal=KILL"], ["'signal'", "'KILL'"]),
     ],
 )
 def test_usage_errors_of_the_command_line(usage_error: UsageError, args: list[str], parts: list[str]) -> None:
@@ -304,6 +323,12 @@ def test_usage_errors_of_the_command_line(usage_error: UsageError, args: list[st
         ({"taskleak_allow": "\n  pool:x"}, ["'pool:x'", "ini taskleak_allow"]),
         ({"taskleak_library": "no"}, ["'library'", "'no'", "ini taskleak_library"]),
         ({"taskleak_severity": "\n  task=worn"}, ["'worn'", "did you mean 'warn'", "ini taskleak_severity"]),
+        ({"taskleak_explain": "all"}, ["'explain'", "none, short, full", "'all'", "ini taskleak_explain"]),
+        ({"taskleak_report": "\n  a.json\n  b.svg"}, ["'report'", "'b.svg'", "ini taskleak_report"]),
+        ({"taskleak_timeout": "-2"}, ["'timeout'", "-2", "ini taskleak_timeout"]),
+        ({"taskleak_exit": "soon"}, ["'exit'", "'soon'", "ini taskleak_exit"]),
+        ({"taskleak_signal": "sigfoo"}, ["'signal'", "'sigfoo'", "ini taskleak_signal"]),
+        ({"taskleak_time": "3"}, ["'taskleak_time'", "did you mean 'taskleak_timeout'"]),
         ({"verbosity_taskleak": "loud"}, ["'verbosity'", "'loud'", "ini verbosity_taskleak"]),
     ],
 )
@@ -312,6 +337,84 @@ def test_usage_errors_of_the_ini_file(usage_error: UsageError, ini: dict[str, st
     assert "Traceback" not in text
     for part in parts:
         assert part in text
+
+
+def test_a_folder_is_no_report(usage_error: UsageError, tmp_path: Path) -> None:
+    folder = tmp_path / "graph.mmd"
+    folder.mkdir()
+    assert "must be a file, not a folder" in usage_error(f"--taskleak-report={folder}")
+
+
+# --- files --------------------------------------------------------------------------------------
+
+DEADLOCK = """
+    async def one(first, second, ready):
+        async with first:
+            await asyncio.sleep(0)
+            async with second:
+                pass
+
+    async def test_deadlock():
+        a, b = asyncio.Lock(), asyncio.Lock()
+        asyncio.create_task(one(a, b, None), name="one")
+        asyncio.create_task(one(b, a, None), name="two")
+        await asyncio.sleep(0.01)
+
+    @pytest.mark.taskleak(allow="task:name=allowed")
+    async def test_allowed():
+        asyncio.create_task(forever(), name="allowed")
+"""
+
+
+@pytest.mark.parametrize("args", [(), ("-n2",)], ids=["plain", "workers"])
+def test_reports_hold_the_whole_session(suite: Suite, args: tuple[str, ...]) -> None:
+    suite.plugins.append("xdist")
+    files = [f"--taskleak-report=out/deep/session{suffix}" for suffix in (".json", ".mmd", ".dot")]
+    done = suite(DEADLOCK, *files, *args, process=True)
+    folder = suite.pytester.path / "out" / "deep"
+    data = json.loads((folder / "session.json").read_text())
+    assert sorted(data) == ["allowed", "findings", "graphs", "notes", "reaped", "schema", "unmet"]
+    assert sorted(f["name"] for f in data["findings"]) == ["one", "two"]
+    assert [f["name"] for f in data["allowed"]] == ["allowed"]
+    assert data["reaped"]["cancelled"] >= 2
+    assert done.out.count("taskleak: wrote ") == 3
+    mermaid = (folder / "session.mmd").read_text()
+    assert mermaid.startswith("graph")
+    assert "task 'one'" in mermaid
+    dot = (folder / "session.dot").read_text()
+    assert dot.startswith("digraph")
+    assert "task 'two'" in dot
+
+
+def test_reports_are_written_where_the_summary_is_off(suite: Suite) -> None:
+    suite.ini["taskleak_report"] = "\n  plain.json"
+    suite(DEADLOCK, "--no-summary", process=True)
+    data = json.loads((suite.pytester.path / "plain.json").read_text())
+    assert sorted(f["name"] for f in data["findings"]) == ["one", "two"]
+
+
+def test_a_report_that_cannot_be_written_is_a_warning(suite: Suite) -> None:
+    suite.pytester.makefile(".txt", blocked="a file, no folder")
+    done = suite("def test_a(): pass", "--taskleak-report=blocked.txt/graph.dot", process=True)
+    assert done.ret == pytest.ExitCode.OK
+    assert "taskleak: warning: " in done.out
+    assert "graph.dot could not be written: " in done.out
+
+
+@pytest.mark.parametrize("flag", ["--taskleak-timeout=9", "--taskleak-exit=9", "--taskleak-explain=none"])
+def test_what_is_asked_beside_the_watch_does_not_switch_it_on(suite: Suite, flag: str) -> None:
+    done = suite(LEAKS, flag, taskleak=False, process=True)
+    assert done.counts == "2 passed"
+    assert done.told() == {}
+
+
+def test_environment_switches_everything_off(suite: Suite) -> None:
+    tests = "import time\ndef test_a(): time.sleep(0.4)"
+    done = suite(
+        tests, "--taskleak-timeout=0.1", "--taskleak-report=a.json", env={"TASKLEAK": "off"}, process=True
+    )
+    assert done.counts == "1 passed"
+    assert not (suite.pytester.path / "a.json").exists()
 
 
 def test_usage_errors_come_with_the_option_off(usage_error: UsageError) -> None:
@@ -330,6 +433,11 @@ def test_options_are_in_the_help(suite: Suite) -> None:
         "--taskleak-mode",
         "--taskleak-grace",
         "--taskleak-allow",
+        "--taskleak-explain",
+        "--taskleak-report=PATH",
+        "--taskleak-timeout",
+        "--taskleak-exit",
+        "--taskleak-signal",
         "verbosity_taskleak",
     ):
         assert word in done.out

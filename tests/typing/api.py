@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import assert_type
 
 import pytest_taskleak
@@ -13,7 +14,9 @@ from pytest_taskleak import (
     LeakGroup,
     Owner,
     TaskLeak,
+    Taskleak,
     TaskleakWarning,
+    explain_task,
     no_leaks,
 )
 
@@ -48,6 +51,12 @@ async def decorated_functions_keep_their_types() -> None:
     assert_type(twice(2), int)
     assert_type(await later(2, name="a"), str)
     twice("2")  # type: ignore[arg-type]
+
+
+def explanations(task: asyncio.Task[int], taskleak: Taskleak) -> None:
+    assert_type(explain_task(task), str)
+    assert_type(taskleak.explain(task), str)
+    explain_task("task")  # type: ignore[arg-type]
 
 
 def facts(error: LeakError) -> None:
