@@ -11,6 +11,8 @@ from typing import Any, Literal, TypeVar
 from pytest_taskleak.detectors import built_in, codes_of
 from pytest_taskleak.diagnostics import LeakError, LeakGroup, TaskleakWarning
 from pytest_taskleak.engine.closing import begin
+from pytest_taskleak.engine.concluding import conclude
+from pytest_taskleak.engine.outcome import Outcome
 from pytest_taskleak.engine.owner import Scope
 from pytest_taskleak.engine.reap import reap_here
 from pytest_taskleak.engine.settle import Leftover, settle_here
@@ -100,15 +102,15 @@ class no_leaks:  # noqa: N801 -- read as a verb: with no_leaks(): ...
         policy = watch.policy_of(scope)
         leaks: list[Leftover] = []
 
-        def later(left: Sequence[Leftover]) -> list[Leftover]:
+        def later(left: Sequence[Leftover]) -> Outcome:
             leaks.extend(left)
-            return []
+            return Outcome()
 
         try:
             watch.finish(scope)
             await settle_here(lambda: watch.unruled(scope, policy), watch.budget)
             watch.charge()
-            verdict = watch.conclude(scope, policy, later)
+            verdict = conclude(watch, scope, policy, later)
             await reap_here(leaks)
         finally:
             watch.stop()

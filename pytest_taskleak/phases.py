@@ -42,11 +42,14 @@ class Phases:
         self.fixtures: dict[Any, Scope] = {}
         watch.fixtures = lambda: (*self.fixtures.values(), *self.ended)
         watch.code_of = self.code_of
+        watch.own = self.own
+        watch.kept_values = self.kept_values
         self.item: Any = None
         self.wide: dict[Any, Scope] = {}
         self.closing: list[Any] = []
         self.teardowns = 0
         self.ended: list[Scope] = []
+        self.spent: list[Any] = []  # the function-scoped definitions whose fixtures have ended in this test
         self.found = NOTHING
         self.failed = False
         self.unmet: set[str] = set()
@@ -63,6 +66,7 @@ class Phases:
         )
         self.found = NOTHING
         self.failed = False
+        self.spent.clear()
         self.item = item
         if policy is not None or self.unmet:
             self.unmet = expectations(policy)
@@ -82,6 +86,27 @@ class Phases:
         for fixturedef, other in self.fixtures.items():
             found = fixturedef if other is scope else found
         return pytest_.code_of(found)
+
+    def own(self) -> list[Any]:
+        """Return the containers in which pytest keeps values of the test, though nobody will use them.
+
+        Without teardown code of the user, and after all of it, these values are of no use to anybody.
+        """
+        if self.teardowns:
+            return []
+        narrow = [f for f, scope in self.fixtures.items() if scope.range == "function"]
+        values = map(pytest_.cache_of, narrow + self.spent)
+        return [x for x in (pytest_.arguments_of(self.item), *values) if x is not None]
+
+    def kept_values(self) -> list[tuple[str, Any]]:
+        """Return the live values of fixtures and the test's instance, each with the words for it."""
+        found = [
+            (f"fixture {scope.name!r} ({scope.range})", scope.value())
+            for scope in self.fixtures.values()
+            if scope.value is not None
+        ]
+        instance = pytest_.instance_of(self.item)
+        return found if instance is None else [*found, ("the test's instance", instance)]
 
     def used(self, item: Any) -> None:
         """Note which wide fixtures a test uses: the last user is told of their leaks."""
@@ -176,6 +201,8 @@ class Phases:
             self.watch.enter(self.closing.pop() if self.closing else self.watch.session)
         self.teardowns -= scope.user
         self.ended.append(scope)
+        if scope.range == "function":
+            self.spent.append(fixturedef)
 
     def due(self) -> list[Scope]:
         """Return the scopes that can be judged now.

@@ -45,6 +45,19 @@ class Code(Protocol):
     def level(self) -> str: ...
 
 
+class Cause(Protocol):
+    """One row of `CAUSES`."""
+
+    @property
+    def title(self) -> str: ...
+    @property
+    def why(self) -> str: ...
+    @property
+    def cure(self) -> str: ...
+    @property
+    def example(self) -> str: ...
+
+
 def options_page(options: Sequence[Option]) -> str:
     """Return the options as Markdown: one heading each, found by its ini key."""
     parts = []
@@ -65,19 +78,40 @@ def codes_page(codes: Mapping[str, Code]) -> str:
         facts = ("Meaning", code.meaning), ("Typical cause", code.cause), ("Cure", code.cure)
         told = [f"**{label}.** {_sentence(text)}" for label, text in facts]
         told += [f"**By default.** {_sentence(code.level)}"] if code.level != "fail" else []
+        told += [f'**Allow.** `@pytest.mark.taskleak(allow="{name}")`.'] if not name.startswith("TL9") else []
         parts.append("\n\n".join([f"({name})=", f"## {name}: {code.title}", *told]))
     return "\n\n".join(parts) + "\n"
 
 
+def causes_page(causes: Mapping[str, Cause]) -> str:
+    """Return the classes of cause as Markdown: one heading each, found by its slug."""
+    parts = []
+    for slug, cause in causes.items():
+        told = [f"`{slug}`. Reads like `{cause.example}`."]
+        told += [
+            f"**Why.** {_sentence(cause.why[0].upper() + cause.why[1:])}",
+            f"**Cure.** {_sentence(cause.cure)}",
+        ]
+        told = [text.format(name="x", race="`asyncio.wait()`") for text in told]
+        parts.append("\n\n".join([f"(cause-{slug})=", f"## {cause.title}", *told]))
+    return "\n\n".join(parts) + "\n"
+
+
 def write(folder: Path) -> None:
-    """Write both pages; leave a file alone that says the same already."""
+    """Write the pages; leave a file alone that says the same already."""
     from pytest_taskleak.detectors import built_in, codes_of
     from pytest_taskleak.diagnostics import CODES
+    from pytest_taskleak.explain.causes import CAUSES
     from pytest_taskleak.options import OPTIONS
 
     codes = {**codes_of(built_in()), **CODES}
     folder.mkdir(exist_ok=True)
-    for name, text in (("options.md", options_page(OPTIONS)), ("codes.md", codes_page(codes))):
+    pages = {
+        "options.md": options_page(OPTIONS),
+        "codes.md": codes_page(codes),
+        "causes.md": causes_page(CAUSES),
+    }
+    for name, text in pages.items():
         page = folder / name
         if not page.exists() or page.read_text("utf-8") != text:
             page.write_text(text, "utf-8")

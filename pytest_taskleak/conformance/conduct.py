@@ -10,6 +10,8 @@ from typing import Any
 
 from pytest_taskleak.conformance.world import Make, Trial, World
 from pytest_taskleak.detectors.base import Detector
+from pytest_taskleak.engine import concluding
+from pytest_taskleak.engine.outcome import Outcome
 from pytest_taskleak.engine.owner import Scope
 from pytest_taskleak.engine.reap import BOUND
 from pytest_taskleak.engine.settle import Budget, Leftover, settle
@@ -91,7 +93,7 @@ def outlives(leak: Make, look: Callable[[Any], object]) -> bool:
 
 def conclude(world: World, scope: Scope) -> None:
     """Tell what is left of a scope, and remove nothing."""
-    world.watch.conclude(scope, world.watch.policy, lambda _: [])
+    concluding.conclude(world.watch, scope, world.watch.policy, lambda _: Outcome())
 
 
 def removes(trial: Trial) -> Iterator[str]:

@@ -13,14 +13,16 @@ from typing import Any
 
 from pytest_taskleak.adapt import anyio as anyio_
 from pytest_taskleak.adapt import asyncio_
+from pytest_taskleak.adapt.spinning import noting
 from pytest_taskleak.detectors.base import Ending
 from pytest_taskleak.engine import owner
 from pytest_taskleak.engine.collecting import clean, collect
+from pytest_taskleak.engine.concluding import diagnosed_early
 from pytest_taskleak.engine.explaining import explain
+from pytest_taskleak.engine.outcome import Outcome
 from pytest_taskleak.engine.owner import OWNER, Scope
-from pytest_taskleak.engine.reap import cancel_all
+from pytest_taskleak.engine.reap import cancel_all, tasks_of
 from pytest_taskleak.engine.settle import Leftover, settle
-from pytest_taskleak.engine.verdicts import resisting as marked
 from pytest_taskleak.judge.memory import only_remembered
 from pytest_taskleak.model import BIRTH, Finding
 
@@ -53,11 +55,22 @@ def loop_closing(loop: Any, ending: Ending) -> bool:
     if not pending:
         return ending == "cancel"
     known = all(is_told(task) and not any(task is item.thing for item, *_ in noted) for task in pending)
-    resisting = cancel_all(loop, pending, told=known)
-    for item, scope, found in noted:
-        if any(item.thing is t for t in resisting) and found in scope.findings:
-            scope.findings[scope.findings.index(found)] = marked(item, found)
+    try:
+        mark(noted, cancel_all(loop, pending, told=known), watch)
+    except Exception:  # noqa: BLE001 -- see above
+        watch.faults.append(f"TL901 tasks could not be cancelled:\n{traceback.format_exc()}")
     return ending == "cancel"
+
+
+def mark(noted: list[Noted], outcome: Outcome, watch: Any) -> None:
+    """Write to findings what was seen when their tasks were cancelled, and count those."""
+    for item, scope, found in noted:
+        keys = {id(x.thing) for x in (item, *item.parts)}
+        with watch.lock:
+            scope.reaped += outcome.count(keys)
+            told = outcome.told(item, found, watch.root)
+            if told is not found and found in scope.findings:
+                scope.findings[scope.findings.index(found)] = told
 
 
 def judge(loop: Any, ending: Ending, watch: Any) -> list[Noted]:
@@ -69,8 +82,11 @@ def judge(loop: Any, ending: Ending, watch: Any) -> list[Noted]:
     left = live()
     if not left:
         return []
+    tasks = tasks_of(left)
     del left
-    settle(live, watch.grant(watch.policy))
+    with noting(tasks):
+        settle(live, watch.grant(watch.policy), hopeless=watch.hopeless)
+    del tasks
     collect(watch, live)
     left = live()
     return note([item for item in left if not is_forgotten(item, left)], ending)
@@ -156,17 +172,26 @@ def note(left: list[Leftover], ending: Ending) -> list[Noted]:
     for scope in {id(s): s for s in map(scope_of, left)}.values():
         watch = scope.watch
         mine = [item for item in left if scope_of(item) is scope]
-        for item, found in explain(mine, scope, watch.root, broken=watch.switch_off):
-            resource = item.detector.ended(found.resource, ending)
-            told = replace(found, resource=resource, advice=item.detector.advice(resource))
-            with watch.lock:
-                scope.findings.append(told)
-            noted.append((item, scope, told))
+        pairs = [
+            (item, as_ended(item, found, ending))
+            for item, found in explain(mine, scope, watch.root, broken=watch.switch_off)
+        ]
+        pairs, graph = diagnosed_early(watch, scope, pairs)
+        with watch.lock:
+            scope.findings += [found for _, found in pairs]
+            scope.graphs += (graph,) if graph else ()
+        noted += [(item, scope, found) for item, found in pairs]
         for item in mine:
             watch.told.add(item.thing)
         if scope.closed and scope not in watch.late:
             watch.late.append(scope)
     return noted
+
+
+def as_ended(item: Leftover, found: Finding, ending: Ending) -> Finding:
+    """Return what is told of a thing whose loop ends."""
+    resource = item.detector.ended(found.resource, ending)
+    return replace(found, resource=resource, advice=item.detector.advice(resource))
 
 
 def things_ending(kind: str, things: Iterable[Any], ending: Ending) -> None:

@@ -66,11 +66,14 @@ def fold(left: Sequence[Leftover], broken: Broken) -> list[tuple[Leftover, list[
             if part in by_id and part != id(item.thing):
                 whole.setdefault(part, id(item.thing))
     roots: dict[int, list[Leftover]] = {}
+    known: dict[int, int] = {}  # thing -> its root, if that is no part of a circle
     for item in left:
         top, seen = id(item.thing), {id(item.thing)}
         while top in whole and whole[top] not in seen:
-            top = whole[top]
+            top = known.get(whole[top], whole[top])
             seen.add(top)
+        if top not in whole:
+            known.update(dict.fromkeys(seen, top))
         if top in whole:  # a circle: its member that comes first answers for it
             top = next(id(x.thing) for x in left if id(x.thing) in seen)
         under = roots.setdefault(top, [])

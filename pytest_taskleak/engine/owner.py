@@ -11,6 +11,7 @@ import threading
 from contextvars import ContextVar
 from typing import Any
 
+from pytest_taskleak.diagnosis import NONE_REAPED, Graph
 from pytest_taskleak.model import BIRTH, Finding, Owner, OwnerKind
 
 
@@ -32,12 +33,14 @@ class Scope:
         "births",
         "closed",
         "findings",
+        "graphs",
         "kind",
         "name",
         "nodeid",
         "parent",
         "policy",
         "range",
+        "reaped",
         "teardown",
         "tied",
         "user",
@@ -65,6 +68,8 @@ class Scope:
         self.watch = watch
         self.births: dict[str, Any] = {}  # kind -> engine.births.Births
         self.findings: list[Finding] = []
+        self.graphs: tuple[Graph, ...] = ()  # of what was left on loops that have ended
+        self.reaped = NONE_REAPED  # of its tasks that were cancelled when a loop closed
         self.value: Any = None
         self.closed = False
         self.teardown = False

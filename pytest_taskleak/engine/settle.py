@@ -48,13 +48,23 @@ class Budget:
 
 
 Live = Callable[[], list[Leftover]]
+Hopeless = Callable[[list[Leftover]], bool]
+"""Tells of leftovers that none of them is worth waiting for; asked after the first turns."""
 
 
-def steps(live: Live, budget: Budget, *, hope: bool) -> Iterator[tuple[list[Leftover], float, int]]:
+def nobody(left: list[Leftover]) -> bool:
+    """Leave no leftover out."""
+    return not left
+
+
+def steps(
+    live: Live, budget: Budget, *, hope: bool, hopeless: Hopeless = nobody
+) -> Iterator[tuple[list[Leftover], float, int]]:
     """Yield (leftovers, seconds to pause, turns to give) until nothing is left or time is up.
 
     Parameters:
         hope: stop as soon as all that is left is known to need longer than the budget.
+        hopeless: tells whether all of them are proven never to end by themselves.
     """
     left = live()
     if not left:
@@ -64,21 +74,23 @@ def steps(live: Live, budget: Budget, *, hope: bool) -> Iterator[tuple[list[Left
         left = live()
         if not left or (hope and all(x.detector.patience(x.thing) > budget.left for x in left)):
             return
+        if hope and hopeless(left):
+            return
         yield left, pause, NEXT_TURNS
         budget.spend(pause)
 
 
-def settle(live: Live, budget: Budget, *, hope: bool = True) -> None:
+def settle(live: Live, budget: Budget, *, hope: bool = True, hopeless: Hopeless = nobody) -> None:
     """Let what is on its way out be finished, from outside any running loop."""
-    for left, pause, turns in steps(live, budget, hope=hope):
+    for left, pause, turns in steps(live, budget, hope=hope, hopeless=hopeless):
         if pause:
             left[0].detector.wait(left[0].thing, pause)
         turn(left, turns)
 
 
-async def settle_here(live: Live, budget: Budget, *, hope: bool = True) -> None:
+async def settle_here(live: Live, budget: Budget, *, hope: bool = True, hopeless: Hopeless = nobody) -> None:
     """Do the same from inside a running loop, without its timers: they may be frozen."""
-    for left, pause, turns in steps(live, budget, hope=hope):
+    for left, pause, turns in steps(live, budget, hope=hope, hopeless=hopeless):
         if pause:
             timing.pause(pause)
         turn(left, turns)

@@ -9,27 +9,34 @@ import threading
 import traceback
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
+from functools import cached_property
 from types import CodeType
-from typing import get_args
+from typing import TYPE_CHECKING, Any, get_args
 
+from pytest_taskleak.adapt.spinning import noting
 from pytest_taskleak.detectors.base import Detector, Ending
+from pytest_taskleak.diagnosis import NONE_REAPED
 from pytest_taskleak.engine import owner
 from pytest_taskleak.engine.claims import Claims
 from pytest_taskleak.engine.collecting import collect
+from pytest_taskleak.engine.concluding import conclude
 from pytest_taskleak.engine.explaining import explain
 from pytest_taskleak.engine.growth import Growth
 from pytest_taskleak.engine.kinds import needed, readers
 from pytest_taskleak.engine.losses import LOSSES, charge
 from pytest_taskleak.engine.owner import OWNER, Scope
 from pytest_taskleak.engine.patch import PATCHES, Closing, Ended
-from pytest_taskleak.engine.reap import reap
+from pytest_taskleak.engine.reap import reap, tasks_of
 from pytest_taskleak.engine.settle import Budget, Leftover, settle
-from pytest_taskleak.engine.sparing import NOTE, Spared
+from pytest_taskleak.engine.sparing import Spared
 from pytest_taskleak.engine.survivor import Survivor
 from pytest_taskleak.engine.told import Told
-from pytest_taskleak.engine.verdicts import NOTHING, resisting, rule_for, sort, still_turns
+from pytest_taskleak.engine.verdicts import NOTHING, rule_for
 from pytest_taskleak.judge.policy import Policy, is_mild, level
 from pytest_taskleak.model import Finding, Verdict
+
+if TYPE_CHECKING:
+    from pytest_taskleak.engine.proving import Proving
 
 MOMENT = 0.02
 """Seconds that each scope gets, even after another one of the same test has used up the grace."""
@@ -69,6 +76,7 @@ class Watch:
         self.late: list[Scope] = []
         self.revenants: list[Scope] = []
         self.survivors: list[Survivor] = []
+        self.reaped = NONE_REAPED
         self.faults: list[str] = []
         self.unowned: list[Finding] = []
         self.used: set[str] = set()
@@ -89,6 +97,10 @@ class Watch:
         self.running: Scope | None = None
         self.fixtures: Callable[[], Iterable[Scope]] = tuple
         self.code_of: Callable[[Scope], CodeType | None] = lambda _: None
+        self.own: Callable[[], Sequence[Any]] = tuple  # what the harness holds of scopes that are over
+        self.folder = ""  # where drawings of references go, if they are asked for
+        self.kept_values: Callable[[], list[tuple[str, Any]]] = list  # live objects of the harness, named
+        self.bereaved: set[Any] = set()  # owners of whom something ended with an exception that was lost
         self.phase = self.session
         self.awake = True
 
@@ -190,10 +202,35 @@ class Watch:
         if not left and not scope.findings:
             return NOTHING
         if policy.mode != "off" and left:
+            guard = noting(tasks_of(left))
             del left
-            settle(lambda: self.unruled(scope, policy), self.grant(policy))
+            with guard:
+                hopeless = self.hopeless
+                settle(lambda: self.unruled(scope, policy), self.grant(policy), hopeless=hopeless)
+            del guard
             collect(self, lambda: self.unruled(scope, policy))
-        return self.conclude(scope, policy, reap)
+        return conclude(self, scope, policy, reap)
+
+    def hopeless(self, left: list[Leftover]) -> bool:
+        """Tell whether nothing of what is left is worth waiting for; a look that fails tells nothing."""
+        try:
+            return self.proving.hopeless(left)
+        except Exception:  # noqa: BLE001 -- without a proof it is waited for
+            return False
+
+    @cached_property
+    def proving(self) -> Proving:
+        """What was proven so far; loaded when something is left."""
+        from pytest_taskleak.engine.proving import Proving
+
+        return Proving(self)
+
+    @cached_property
+    def searching(self) -> Any:
+        """The time that may be spent on the search for who keeps what is left."""
+        from pytest_taskleak.explain.retention import Budget as Searching
+
+        return Searching()
 
     def grant(self, policy: Policy) -> Budget:
         """Return the budget of the running test; however much was spent, a moment is left."""
@@ -205,7 +242,11 @@ class Watch:
         left = [x for x in self.live(scope, policy) if not is_mild(x.detector.kind, x.detector.codes, policy)]
         if not left or not (policy.rules or policy.expect):
             return left
-        return [item for item, f in self.explain(left, scope) if rule_for(f, policy) is None]
+        return [
+            item
+            for item, f in explain(left, scope, self.root, broken=self.switch_off)
+            if rule_for(f, policy) is None
+        ]
 
     def revive(self) -> Iterable[Scope]:
         """Return the closed scopes for which something was born afterwards, at the end of a session."""
@@ -228,35 +269,6 @@ class Watch:
         running = () if self.running is None else (self.running,)
         return [self.session, self.harness, *self.fixtures(), *running]
 
-    def conclude(
-        self, scope: Scope, policy: Policy, remove: Callable[[Sequence[Leftover]], list[Leftover]]
-    ) -> Verdict:
-        """Turn what is left into a verdict, and remove what is a leak."""
-        with self.lock:
-            findings = [*scope.findings]
-            scope.findings.clear()
-        left = self.live(scope, policy)
-        if policy.mode == "off":
-            for item in left:
-                self.told.add(item.thing)
-            return NOTHING
-        decided = [d for f in findings if (d := self.decide(f, policy)) is not None]
-        guilty: list[tuple[Leftover, Finding]] = []
-        left = self.claims.keep(scope, left)
-        for item in left:
-            self.told.add(item.thing)
-        for item, finding in self.explain(left, scope):
-            verdict = self.decide(finding, policy)
-            if verdict is not None and verdict.rule is None:
-                guilty.append((item, verdict))
-            elif verdict is not None:
-                decided.append(verdict)
-        return sort(decided + self.remove(scope, guilty, remove))
-
-    def explain(self, left: Sequence[Leftover], scope: Scope) -> list[tuple[Leftover, Finding]]:
-        """Return a finding for each leftover that is not told under another one."""
-        return explain(left, scope, self.root, broken=self.switch_off)
-
     def decide(self, finding: Finding, policy: Policy) -> Finding | None:
         """Return a finding with its severity or the rule that allows it, `None` if it is ignored."""
         rule = rule_for(finding, policy)
@@ -268,26 +280,6 @@ class Watch:
             return None
         reason = self.consult(finding)
         return replace(finding, severity=severity, rule=reason)
-
-    def remove(
-        self,
-        scope: Scope,
-        guilty: list[tuple[Leftover, Finding]],
-        remove: Callable[[Sequence[Leftover]], list[Leftover]],
-    ) -> list[Finding]:
-        """Remove leaks; return their findings, with those that resisted marked as stuck."""
-        spared = [item for item, _ in guilty if self.spared.spares(item)]
-        going = [item for item, _ in guilty if item not in spared]
-        remaining = remove(going) if going else []
-        parts = [part for item in going for part in item.parts if part.detector.alive(part.thing)]
-        if parts:
-            remove(parts)
-        guilty = [(x, replace(f, notes=(*f.notes, NOTE)) if x in spared else f) for x, f in guilty]
-        self.survivors += [
-            Survivor(item, f, scope) for item, f in guilty if item in remaining and f.severity != "note"
-        ]
-        stuck = {id(item.thing) for item in remaining if still_turns(item)}
-        return [resisting(item, f) if id(item.thing) in stuck else f for item, f in guilty]
 
     def tainted(self) -> list[str]:
         """Name what earlier scopes left behind and could not be removed."""

@@ -16,6 +16,7 @@ import asyncio
 import gc
 import sys
 import sysconfig
+import types
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -152,10 +153,10 @@ def judge(waiting: Sequence[Any], own: Sequence[Any], awake: Collection[int], mo
     if any(number < 0 and key not in region.neutral for key, number in region.outside.items()):
         unsure = Proof("unknown", reason="the reference counts do not add up", looked_at=count)
         return {id(task): unsure for task in waiting}
-    stops = set(map(id, waiting))
+    stops = inner(waiting)
     marked: set[int] = set()
     live = {id(task) for task in waiting if id(task) in awake}
-    roots = external(region, stops) + [task for task in waiting if id(task) in live]
+    roots = external(region, stops) + [x for t in waiting if id(t) in live for x in whole(t)]
     marked.update(map(id, roots))
     region.spread(roots, marked, stops)
     waken(region, waiting, marked, live)
@@ -178,6 +179,20 @@ def judge(waiting: Sequence[Any], own: Sequence[Any], awake: Collection[int], mo
     }
 
 
+def inner(waiting: Sequence[Any]) -> set[int]:
+    """Return the ids of tasks and of their coroutines: who holds one cannot complete what it awaits by that.
+
+    The frames that run a loop often hold the coroutine of a task: `asyncio.run(main())`.
+    """
+    return {id(x) for task in waiting for x in whole(task)}
+
+
+def whole(task: Any) -> list[Any]:
+    """Return a task and its coroutine, unless that is an object of a class of its own."""
+    coro = asyncio_.coro_of(task)
+    return [task, coro] if type(coro) in (types.CoroutineType, types.GeneratorType) else [task]
+
+
 def held(region: Region, marked: set[int]) -> set[int]:
     """Return the ids of all that is kept alive from outside, if by way of a stuck task or of a frame."""
     start = [
@@ -196,15 +211,16 @@ def external(region: Region, stops: set[int]) -> list[Any]:
 
 def waken(region: Region, waiting: Sequence[Any], marked: set[int], live: set[int]) -> None:
     """Find the tasks that something live can wake, and what those can wake, until nothing changes."""
-    stops = set(map(id, waiting))
+    stops = inner(waiting)
     changed = True
     while changed:
         changed = False
         for task in waiting:
             if id(task) not in live and can_wake(asyncio_.waiter_of(task), region, stops, marked, live):
                 live.add(id(task))
-                marked.add(id(task))
-                region.spread([task], marked, stops)
+                own = whole(task)
+                marked.update(map(id, own))
+                region.spread(own, marked, stops)
                 changed = True
 
 

@@ -6,6 +6,7 @@ do anything.
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import types
 import weakref
@@ -40,7 +41,7 @@ def weak_seeds(region: Region, marked: set[int], stops: set[int]) -> list[Any]:
             if type(reference).__module__.startswith("pytest_taskleak."):
                 continue
             if known is None:
-                known = registered(region.things[: len(stops)])
+                known = registered(x for x in region.things if is_a(x, asyncio.Task))
             if id(reference) not in known:
                 found.append(thing)
                 break

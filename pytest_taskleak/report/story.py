@@ -9,7 +9,7 @@ from pytest_taskleak.diagnosis import Edge, Graph, Node
 
 MOST_MEMBERS = 6
 """Members of a circle that are told one by one."""
-NAME = re.compile(r"`[^`]*`")
+NAME = re.compile(r"`[^`]*`( #\d+)?")
 COULD = {
     "put": "put into it", "put_nowait": "put into it", "send": "send into it", "send_nowait": "send into it",
     "get": "take from it", "get_nowait": "take from it", "task_done": "finish its items",

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from pytest_taskleak.diagnosis import Reaped
 from pytest_taskleak.model import Finding
 from pytest_taskleak.report import text
 
@@ -97,6 +98,9 @@ class Summary:
             self.table(terminalreporter, leaks)
         if leaks and self.verbosity >= -1:
             write(total(leaks))
+        reaped = sum((Reaped(**r.taskleak["reaped"]) for r in reports), Reaped())
+        if reaped and self.verbosity >= 0:
+            write(f"taskleak: tasks that were left and then cancelled: {reaped}")
         for line in self.noted(reports) if self.verbosity >= 0 else ():
             write(f"taskleak: note: {line}")
         for line in dict.fromkeys(self.unowned):

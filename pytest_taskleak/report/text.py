@@ -1,13 +1,15 @@
 """How does a finding read?  Pure layout: values in, lines out.
 
-The order is always: what, owner, born, waiting, why, fix, allow.
+The order is always: what, owner, born, waiting, kept by, ends, why, fix, allow.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from pytest_taskleak.diagnosis import Diagnosis
 from pytest_taskleak.model import Finding, Frame, Owner, Verdict
+from pytest_taskleak.report.graph import stories, tree
 
 MOST_FINDINGS = 5
 MOST_CALLERS = 2
@@ -56,6 +58,7 @@ def section(verdict: Verdict, *, verbosity: int = 0) -> str:
     rest = verdict.findings[limit:]
     if rest:
         blocks.append(f"... and {sum(f.count for f in rest)} more: {headline(rest)}; -v shows all")
+    blocks += cycles(verdict, verbosity=verbosity)
     if verbosity > 0:
         blocks += [f"allowed  {first_line(f)}\n  rule      {f.rule}" for f in verdict.allowed]
     blocks += [f"expected  {rule} matches nothing that this test left behind" for rule in verdict.unmet]
@@ -104,12 +107,33 @@ def block(finding: Finding, *, verbosity: int = 0) -> str:
     if waiting:
         rows += waiting
     rows += [row(label, text) for label, text in finding.resource.details]
+    rows += diagnosis_rows(finding.diagnosis)
     if finding.library:
         rows.append(row("library", f"leak of {finding.library}: no code of the project took part"))
     rows += [row("note", note) for note in finding.notes]
     rows.append(row("fix", finding.advice))
     rows.append(row("allow", permission(finding)))
     return "\n".join(rows)
+
+
+def diagnosis_rows(diagnosis: Diagnosis | None) -> list[str]:
+    """Return who holds what it waits for, who keeps it, whether it can ever end, and why it is left."""
+    if diagnosis is None:
+        return []
+    rows = [row(label, text) for label, text in diagnosis.waits]
+    rows += [row("" if number else "kept by", chain) for number, chain in enumerate(diagnosis.kept)]
+    rows += [row("ends", diagnosis.ends)] if diagnosis.ends else []
+    return rows + ([row("why", diagnosis.why)] if diagnosis.why else [])
+
+
+def cycles(verdict: Verdict, *, verbosity: int = 0) -> list[str]:
+    """Return the story of each cycle of waits, and from -v on the whole wait-for graphs as trees."""
+    blocks = []
+    for found in verdict.graphs:
+        blocks += ["\n".join(["deadlock", *(f"  {line}" for line in story)]) for story in stories(found)]
+        if verbosity > 0:
+            blocks.append("\n".join(["wait-for graph", *(f"  {line}" for line in tree(found))]))
+    return blocks
 
 
 def permission(finding: Finding) -> str:

@@ -1,0 +1,277 @@
+"""Why is a leak left, can it ever end, who keeps it, and what is to be changed?
+
+Asked only of what is reported.  Plain strings come out, and nothing is kept.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from pytest_taskleak.adapt import asyncio_, awaiting, evidence
+from pytest_taskleak.adapt.code import module_of
+from pytest_taskleak.diagnosis import Diagnosis, Finality, Graph
+from pytest_taskleak.engine.settle import Leftover
+from pytest_taskleak.explain import choosing, threads
+from pytest_taskleak.explain.birth import shorten
+from pytest_taskleak.explain.causes import CAUSES
+from pytest_taskleak.explain.choosing import Chosen
+from pytest_taskleak.explain.finality import NEVER, Outlook
+from pytest_taskleak.explain.rows import rows_of
+from pytest_taskleak.explain.scene import Scene
+from pytest_taskleak.explain.waitgraph import build
+from pytest_taskleak.model import Finding, Owner
+
+LONGEST = 120
+"""Letters of the name of a file."""
+MOST = 20
+"""How many causes of one look are explained."""
+Pair = tuple[Leftover, Finding]
+KEEPS_ADVICE = frozenset({"abandoned", "no-stop", "timer-left"})
+"""Causes for which the kind's own advice, which knows how the loop ended, says more."""
+CLOSED_UNDER = ("TL103",)
+"""Codes of tasks whose loop is being closed just now."""
+MENDED_BY_CLOSING = KEEPS_ADVICE | {
+    "no-sentinel",
+    "peer-silent",
+    "event-never-set",
+    "timer-rearms",
+    "child-alive",
+}
+"""Causes that go away when the object that started the thing is closed."""
+
+
+def diagnose(
+    pairs: Sequence[Pair], watch: Any, *, full: bool = False, turned: bool = True
+) -> tuple[dict[int, Finding], Graph]:
+    """Return the findings with their diagnoses, by the identity of the leftover, and the wait-for graph.
+
+    Of what was born on one line for one owner, which is told once, the first is explained.
+
+    Parameters:
+        pairs: what is reported.
+        watch: the session of watching.
+        full: find out more, at a higher price.
+        turned: whether the loops were turned until nothing was ready any more.
+    """
+    look = Look(pairs, watch, full=full, turned=turned)
+    firsts: dict[object, Pair] = {}
+    for item, f in pairs:
+        firsts.setdefault((f.code, f.owner, f.birth, f.resource.what), (item, f))
+    told = [*firsts.values()][:MOST]
+    chains = look.kept([item for item, _ in told])
+    found = {
+        id(item): look.explained(item, finding, kept)
+        for (item, finding), kept in zip(told, chains, strict=True)
+    }
+    if full and watch.folder:
+        found |= drawn(told, found, watch.folder)
+    return found, look.graph if look.graph.edges else Graph()
+
+
+def drawn(told: Sequence[Pair], found: dict[int, Finding], folder: str) -> dict[int, Finding]:
+    """Draw the references that lead to what is told, a file for each owner; return the findings.
+
+    Parameters:
+        told: what is explained.
+        found: the findings, by the identity of the leftover.
+        folder: where the files go.
+    """
+    from pytest_taskleak.explain.retention import draw
+
+    pictures: dict[int, Finding] = {}
+    for owner in {f.owner: None for _, f in told}:
+        items = [item for item, f in told if f.owner == owner]
+        name = re.sub(r"\W+", "-", owner.nodeid if owner.kind == "test" else f"{owner.kind} {owner.name}")
+        path = os.path.join(folder, f"{name.strip('-')[:LONGEST]}.dot")
+        draw([item.thing for item in items], path)
+        for item in items:
+            finding = found[id(item)]
+            if finding.diagnosis is not None:
+                rows = (*finding.diagnosis.waits, ("drawn in", shorten(path, os.getcwd())))
+                pictures[id(item)] = replace(finding, diagnosis=replace(finding.diagnosis, waits=rows))
+    return pictures
+
+
+class Look:
+    """One look at what is reported.
+
+    Parameters:
+        pairs: what is reported.
+        watch: the session of watching.
+        full: more chains, at a higher price.
+        turned: see `diagnose`.
+    """
+
+    def __init__(self, pairs: Sequence[Pair], watch: Any, *, full: bool, turned: bool) -> None:
+        self.watch = watch
+        self.full = full
+        self.items = [item for item, _ in pairs]
+        self.findings = [finding for _, finding in pairs]
+        tasks = tasks_among(self.items)
+        others = pending_beside(tasks)
+        own = [pairs, *pairs, self.items, *self.items, *(item.parts for item in self.items)]
+        own += [part for item in self.items for part in item.parts]
+        idents = [x.thing.ident for x in self.items if x.detector.kind == "thread" and x.thing.ident]
+        self.scene = Scene(tasks, others=others, threads=idents, own=[*own, *watch.own()], root=watch.root)
+        self.outlook = Outlook(self.scene, turned=turned)
+        self.graph, self.keys = build(self.scene, self.outlook.finality)
+        self.cycling = {key for cycle in self.graph.cycles for key in cycle}
+        self.thread_cycles = threads.cycles(self.scene.threads)
+        self.reached_by: dict[int, str] = {}
+        self.died = {f.owner for f in self.findings if f.kind == "exception"} | watch.bereaved
+
+    def kept(self, items: Sequence[Leftover]) -> list[tuple[str, ...]]:
+        """Return the chains of names that lead to each of some leftovers."""
+        from pytest_taskleak.explain.retention import kept_by
+
+        modules = {module_of(code) for item in items if item.birth for code in item.birth[1][::2]}
+        modules |= {f.resource.module for f in self.findings if f.resource.module}
+        awaited = self.within_reach(items)
+        things = [*(item.thing for item in items), *awaited.values()]
+        found: list[tuple[str, ...]] = kept_by(
+            things,
+            roots=self.watch.kept_values(),
+            modules=sorted(modules),
+            skip=[self, self.scene, self.items, *self.items, items, things, awaited],
+            budget=self.watch.searching,
+            short=self.scene.at,
+        )
+        for key, chains in zip(awaited, found[len(items) :], strict=True):
+            if chains:
+                self.reached_by[key] = chains[0]
+        return found[: len(items)] if self.full else [chains[:1] for chains in found[: len(items)]]
+
+    def within_reach(self, items: Sequence[Leftover]) -> dict[int, Any]:
+        """Return id of the task -> what it waits for, of those that something alive can still wake."""
+        tasks = [x.thing for x in items if x.detector.kind == "task"]
+        waits = {
+            id(task): self.scene.wait(task).thing
+            for task in tasks
+            if self.outlook.finality(task) == "wakeable"
+        }
+        return {key: thing for key, thing in waits.items() if thing is not None}
+
+    def explained(self, item: Leftover, finding: Finding, chains: tuple[str, ...]) -> Finding:
+        """Return a finding with its diagnosis and the advice that fits it."""
+        kind, thing = item.detector.kind, item.thing
+        if kind == "task":
+            diagnosis, chosen = self.task(item, finding)
+        elif kind == "thread" and thing.ident in self.scene.threads:
+            diagnosis, chosen = self.thread(thing.ident)
+        elif kind == "timer":
+            callback = asyncio_.handle_parts(thing)[0]
+            chosen = Chosen("timer-rearms" if evidence.rearms(callback) else "timer-left")
+            diagnosis = Diagnosis(finality="outside", ends="when it is due")
+        else:
+            diagnosis, chosen = Diagnosis(), Chosen()
+        advice, why = self.words(chosen, item, finding)
+        if kind == "task" and not chains:
+            chains = ("nobody",)
+        if chosen.slug == "swallowed-cancel":
+            diagnosis = replace(diagnosis, finality="swallows")
+        diagnosis = replace(diagnosis, cause=chosen.slug, why=why, kept=chains)
+        return replace(finding, diagnosis=diagnosis, advice=advice)
+
+    def task(self, item: Leftover, finding: Finding) -> tuple[Diagnosis, Chosen]:
+        """Diagnose a task."""
+        task = item.thing
+        finality, ends = self.outlook.of(task)
+        if finding.resource.code in CLOSED_UNDER:
+            finality, ends = "closed", NEVER["closed"]
+        if id(task) in self.reached_by:
+            ends = f"{ends}; what it waits for is within reach of {self.reached_by[id(task)]}"
+        node = self.keys.get(id(task), "")
+        chosen = choosing.of_task(
+            self.scene,
+            task,
+            finality,
+            birth=item.birth[1][::2] if item.birth else (),
+            died=finding.owner in self.died or any(map(evidence.has_failed, siblings(item))),
+            in_cycle=node in self.cycling,
+        )
+        rows = rows_of(self.scene, self.outlook, task)
+        return Diagnosis(finality=finality, ends=ends, waits=rows, node=node), chosen
+
+    def thread(self, ident: int) -> tuple[Diagnosis, Chosen]:
+        """Diagnose a thread; stacks are evidence, never a proof."""
+        standing = self.scene.threads[ident]
+        cycle = next((c for c in self.thread_cycles if ident in c), [])
+        chosen = choosing.of_thread(standing, cycle=cycle, own=ident)
+        finality: Finality = "unknown"
+        ends = "not known: Python cannot see all that a thread can be woken by"
+        if cycle:
+            finality, ends = "deadlock", "never, as far as the stacks of the threads show"
+        elif standing.kind in choosing.BLOCKED or standing.detail.startswith("in system call"):
+            finality, ends = "outside", "when the call that it is in returns"
+        elif standing.kind == "running":
+            finality, ends = "spins", "when its own code ends"
+        label, holder = standing.kind, standing.detail
+        for lead in ("held by ", "owner: "):
+            if holder.startswith(lead):
+                label, holder = "held by", holder.removeprefix(lead)
+        rows = ((label, holder),) if holder else ()
+        return Diagnosis(finality=finality, ends=ends, waits=rows), chosen
+
+    def words(self, chosen: Chosen, item: Leftover, finding: Finding) -> tuple[str, str]:
+        """Return the cure and the reason."""
+        if not chosen.slug:
+            return finding.advice, ""
+        cause = CAUSES[chosen.slug]
+        why = cause.why.format(name=chosen.name, race=chosen.race)
+        cure = finding.advice if chosen.slug in KEEPS_ADVICE else cause.cure.format(name=chosen.name)
+        if chosen.slug in MENDED_BY_CLOSING:
+            cure = closing_call(item, finding.owner) or cure
+        return cure, why
+
+
+def tasks_among(items: Sequence[Leftover]) -> list[Any]:
+    """Return the tasks that are told of, with those that are told under others."""
+    every = [x for item in items for x in (item, *item.parts)]
+    return list(
+        {id(x.thing): x.thing for x in every if x.detector.kind == "task" and not x.thing.done()}.values()
+    )
+
+
+def siblings(item: Leftover) -> list[Any]:
+    """Return the tasks that were born for the same owner and are known to anybody still."""
+    births = item.birth[0].births.get("task", ()) if item.birth else ()
+    return [task for entry in tuple(births) if (task := entry()) is not None]
+
+
+def pending_beside(tasks: Sequence[Any]) -> list[Any]:
+    """Return the further pending tasks on the loops of some tasks, but those that run just now."""
+    loops = {id(loop): loop for loop in map(asyncio_.loop_of, tasks)}
+    told = set(map(id, tasks))
+    running = asyncio_.running_task()
+    return [
+        task
+        for loop in loops.values()
+        for task in asyncio_.tasks_of(loop)
+        if id(task) not in told and task is not running
+    ]
+
+
+def closing_call(item: Leftover, owner: Owner) -> str:
+    """Return the call that ends what an object started, where its class has one."""
+    keeper: Any = next(iter(awaiting.self_of(item.thing)), None) if item.detector.kind == "task" else None
+    if keeper is None:
+        return ""
+    name, awaited = evidence.closer_of(keeper)
+    if not name:
+        return ""
+    call = f"{variable(type(keeper).__name__)}.{name}()"
+    call = f"`await {call}`" if awaited else f"`{call}`"
+    if owner.kind == "fixture":
+        return f"{call} behind the `yield` of fixture {owner.name!r}"
+    where = {"test": "the test", "block": "the block"}.get(owner.kind, f"the {owner.kind}")
+    return f"{call} before {where} ends"
+
+
+def variable(class_name: str) -> str:
+    """Return the name that code gives to an instance of a class: `PriceFeed` -> `price_feed`."""
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", class_name)
+    return words.strip("_").lower() or "it"
