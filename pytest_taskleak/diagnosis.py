@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 Finality = Literal[
     "stuck", "deadlock", "closed", "swallows", "spins", "outside", "wakeable", "ready", "unknown"
@@ -108,6 +108,20 @@ class Graph:
             edges=tuple(Edge(**row) for row in data["edges"]),
             cycles=tuple(tuple(cycle) for cycle in data["cycles"]),
         )
+
+
+class Snapshot(NamedTuple):
+    """What was seen of everything that waits at one moment.
+
+    Parameters:
+        lines: for the terminal.
+        graph: who waits for whom.
+        culprit: what the thread in question waits for, in a few words.
+    """
+
+    lines: list[str]
+    graph: Graph
+    culprit: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

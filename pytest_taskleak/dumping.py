@@ -13,10 +13,8 @@ from typing import Any
 import pytest
 
 from pytest_taskleak.adapt import running, signals
-from pytest_taskleak.diagnosis import Graph
-from pytest_taskleak.engine.snapshot import Snapshot, snapshot
+from pytest_taskleak.diagnosis import Graph, Snapshot
 from pytest_taskleak.engine.watchdog import write
-from pytest_taskleak.report.story import stories
 
 RULE = "=" * 20
 PATIENCE = 1.0
@@ -134,12 +132,24 @@ def begin(config: pytest.Config, name: str) -> None:
     """
     if threading.current_thread() is not threading.main_thread():
         raise pytest.UsageError(f"taskleak: {name} can only be handled where pytest runs in the main thread")
+    ready()
     config.pluginmanager.register(Dump(config, Console.of(config), name), "taskleak-dump")
+
+
+def ready() -> None:
+    """Import now what a look needs: when something hangs, an import may hang with it."""
+    from pytest_taskleak.engine import snapshot
+    from pytest_taskleak.report import story
+
+    del snapshot, story
 
 
 def look(root: str, ident: int | None, tops: dict[int, FrameType] | None = None) -> Snapshot:
     """Look at everything; a fault of ours must not keep the test from being ended."""
     try:
+        from pytest_taskleak.engine.snapshot import snapshot
+        from pytest_taskleak.report.story import stories
+
         return snapshot(root=root, ident=ident, frames=tops, stories=stories)
     except Exception:  # noqa: BLE001 -- see above
         return Snapshot(["TL901 it could not be seen why:", traceback.format_exc()], Graph())

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -18,8 +18,8 @@ import pytest
 
 from pytest_taskleak.adapt import debugger, pytest_, pytest_timeout, running, trio
 from pytest_taskleak.diagnostics import Timeout
-from pytest_taskleak.dumping import Console, look, look_aside
-from pytest_taskleak.engine.watchdog import Alarm, Interrupter, Watchdog
+from pytest_taskleak.dumping import Console, look, look_aside, ready
+from pytest_taskleak.engine.watchdog import SIGNALS, Alarm, Interrupter, Watchdog
 from pytest_taskleak.model import Verdict
 
 if TYPE_CHECKING:
@@ -44,15 +44,18 @@ class Hanging:
         config: pytest's configuration.
         console: where the look is printed.
         seconds: how long a phase may take.
+        signals: with one of these a thread is interrupted, the first that nobody handles.
     """
 
-    def __init__(self, config: pytest.Config, console: Console, seconds: float) -> None:
+    def __init__(
+        self, config: pytest.Config, console: Console, seconds: float, *, signals: Sequence[str] = SIGNALS
+    ) -> None:
         self.console = console
         self.seconds = seconds
         self.root = str(config.rootpath)
         self.ident = threading.get_ident()
         self.watchdog = Watchdog()
-        self.interrupter = Interrupter(failure, Timeout, self.inside)
+        self.interrupter = Interrupter(failure, Timeout, self.inside, signals=signals)
         self.graphs: dict[tuple[str, str], Graph] = {}
         config.add_cleanup(self.interrupter.stop)
         config.add_cleanup(self.watchdog.stop)
@@ -78,11 +81,15 @@ class Hanging:
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         report = yield
+        self.attach(item, call, report)
+        return report
+
+    def attach(self, item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
+        """Put the wait-for graph of a phase that hung on its report."""
         graph = self.graphs.pop((item.nodeid, call.when), None) if self.graphs else None
         if graph:
             data = getattr(report, KEY, None) or {**Verdict().to_json(), "leaked": False}
             setattr(report, KEY, {**data, "graphs": [*data["graphs"], graph.to_json()]})
-        return report
 
     def bounded(self, item: pytest.Item, when: str) -> Generator[None, None, None]:
         """Run a phase under a deadline; what has ended late has failed, whatever came of it."""
@@ -106,12 +113,16 @@ class Hanging:
 
     # --- what is done at the deadline, in the watchdog's thread -----------------------------------
 
-    def steps(self, item: pytest.Item, when: str, alarm: Alarm) -> Iterator[float]:
-        """Look, then end the phase by ever harsher means; yield the seconds that each gets."""
+    def steps(self, item: pytest.Item, when: str, alarm: Alarm, reason: str = "") -> Iterator[float]:
+        """Look, then end the phase by ever harsher means; yield the seconds that each gets.
+
+        Parameters:
+            reason: why it hangs, where that is known and not only that it takes long.
+        """
         top = running.frames().get(self.ident)
         if debugger.is_active(top):
             return
-        self.look(item, when, alarm, top)
+        self.look(item, when, alarm, top, reason)
         del top
         if alarm.over:
             alarm.text = ""  # it has ended while it was looked at
@@ -125,11 +136,14 @@ class Hanging:
             yield bound
         self.give_up(item, when)
 
-    def look(self, item: pytest.Item, when: str, alarm: Alarm, top: FrameType | None) -> None:
+    def look(
+        self, item: pytest.Item, when: str, alarm: Alarm, top: FrameType | None, reason: str = ""
+    ) -> None:
         """Write down what everything waits for."""
         fixture = pytest_.fixture_in(top)
         where = f"its {when}, in {fixture}," if fixture else f"its {when}"
-        headline = f"TL903 {item.name} hangs in {where} for more than {alarm.seconds:g} s"
+        late = f"hangs in {where} for more than {alarm.seconds:g} s"
+        headline = f"TL903 {item.name} {f'can never end {where}, {reason}' if reason else late}"
         seen = look(self.root, self.ident)
         self.graphs[item.nodeid, when] = seen.graph
         alarm.text = "\n".join([f"{headline}: {seen.culprit}" if seen.culprit else headline, *seen.lines])
@@ -235,6 +249,7 @@ def meanwhile(error: BaseException) -> str:
 
 def begin(config: pytest.Config, seconds: float) -> None:
     """Bound the phases of the tests that run in this process."""
+    ready()
     config.pluginmanager.register(Hanging(config, Console.of(config), seconds), "taskleak-hanging")
 
 
@@ -242,4 +257,5 @@ def beside(config: pytest.Config) -> None:
     """Take part in what pytest-timeout does, where that is loaded."""
     manager = config.pluginmanager
     if pytest_timeout.is_loaded(config) and not manager.has_plugin("taskleak-neighbour"):
+        ready()
         manager.register(Neighbour(config, Console.of(config)), "taskleak-neighbour")

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pytest_taskleak.options import Limits
     from pytest_taskleak.reading import Reader
     from pytest_taskleak.report.terminal import Facts
+    from pytest_taskleak.stalling import Stalls
 
 
 class Starter:
@@ -117,7 +118,15 @@ class Starter:
             watch.folder = str(config.cache.mkdir("taskleak"))
         config.stash[WATCH] = watch
         self.wake(watch)
-        config.pluginmanager.register(Hooks(watch, telling, config), "taskleak-hooks")
+        hooks = Hooks(watch, telling, config, stalls=self.stalls())
+        config.pluginmanager.register(hooks, "taskleak-hooks")
+
+    def stalls(self) -> Stalls | None:
+        """Return what ends tests that certainly never end, where the whole session is watched."""
+        from pytest_taskleak.stalling import Stalls
+
+        mode = self.policy.mode
+        return None if mode == "off" else Stalls(self.config, acts=mode == "fail")
 
     def beside(self) -> None:
         """Take part in what pytest-timeout does, where that is in use."""

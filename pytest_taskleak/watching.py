@@ -14,6 +14,7 @@ from pytest_taskleak.engine.verdicts import NOTHING
 from pytest_taskleak.engine.watch import Watch
 from pytest_taskleak.model import Finding, Verdict
 from pytest_taskleak.phases import Phases
+from pytest_taskleak.stalling import Stalls
 from pytest_taskleak.state import POLICY, READER
 from pytest_taskleak.telling import Telling
 
@@ -21,7 +22,10 @@ from pytest_taskleak.telling import Telling
 class Hooks:
     """The phases of tests and fixtures, while somebody watches."""
 
-    def __init__(self, watch: Watch, telling: Telling, config: pytest.Config) -> None:
+    def __init__(
+        self, watch: Watch, telling: Telling, config: pytest.Config, *, stalls: Stalls | None = None
+    ) -> None:
+        self.stalls = stalls
         self.watch = watch
         self.telling = telling
         self.config = config
@@ -36,9 +40,21 @@ class Hooks:
             self.entered(item)
         self.phases.open_test(item, item.stash.get(POLICY, None))
         self.telling.item = item
-        yield
+        yield from self.phase(item, "setup")
         if self.phases.wide:
             self.phases.used(item)
+
+    def phase(self, item: pytest.Item, when: str) -> Generator[None, None, None]:
+        """Let a phase run, and be ended if it certainly never ends."""
+        stalls = self.stalls
+        if stalls is None:
+            yield
+            return
+        stalls.enter(item, when)
+        try:
+            yield
+        finally:
+            stalls.phase = None
 
     def entered(self, item: pytest.Item) -> None:
         """Note that another module begins."""
@@ -57,7 +73,7 @@ class Hooks:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, None, None]:
         try:
-            yield
+            yield from self.phase(item, "call")
         except pytest.skip.Exception:
             raise
         except BaseException:
@@ -79,7 +95,7 @@ class Hooks:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, None, None]:
         try:
-            yield
+            yield from self.phase(item, "teardown")
         except BaseException:
             self.finish(item, failed=True)
             raise

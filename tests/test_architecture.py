@@ -21,7 +21,8 @@ DOOR = frozenset({
 })  # fmt: skip
 # The pytest side (ADR 3): what stands between the hooks and the engine.
 PYTEST_SIDE = frozenset({
-    "dumping", "exiting", "hanging", "phases", "reading", "starting", "state", "telling", "watching",
+    "dumping", "exiting", "hanging", "phases", "reading", "stalling", "starting", "state", "telling",
+    "watching",
 })  # fmt: skip
 
 # A room may import itself and these.  `room.part` allows one file of a room only.
@@ -32,11 +33,12 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "phases": BASE | {"adapt", "diagnostics", "engine", "judge"},
     "reading": BASE | {"adapt", "options", "judge"},
     "starting": BASE | DOOR | PYTEST_SIDE | {"detectors", "judge"},
-    "watching": BASE | {"adapt", "engine", "phases", "state", "telling"},
+    "watching": BASE | {"adapt", "engine", "phases", "stalling", "state", "telling"},
     "state": BASE | {"engine", "judge", "reading"},
     "telling": BASE | {"adapt", "diagnostics", "report"},
     "dumping": BASE | {"adapt", "engine", "report.story"},
     "hanging": BASE | {"adapt", "diagnostics", "dumping", "engine"},
+    "stalling": BASE | {"adapt", "dumping", "engine", "hanging"},
     "exiting": BASE | {"adapt", "dumping", "engine", "explain"},
     "blocks": BASE | {"engine", "detectors", "adapt", "diagnostics", "judge", "options", "report.text"},
     "options": BASE | {"diagnostics", "judge"},
@@ -63,7 +65,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
 # A foreign library, and the only places that may import it.
 PYTEST_ROOMS = (
     "plugin", "options", "fixtures", "hooks", "diagnostics", "testing", "reading", "starting", "state", "telling", "watching",
-    "dumping", "exiting", "hanging", "report.terminal", "adapt.pytest_asyncio", "adapt.xdist",
+    "dumping", "exiting", "hanging", "stalling", "report.terminal", "adapt.pytest_asyncio", "adapt.xdist",
 )  # fmt: skip
 CONFINED: dict[str, tuple[str, ...]] = {
     "pytest": PYTEST_ROOMS,

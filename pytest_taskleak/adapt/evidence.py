@@ -19,7 +19,7 @@ from pytest_taskleak.safely import attribute, class_value, is_a
 CLOSERS = ("aclose", "stop", "close", "shutdown", "disconnect", "cancel", "terminate", "wait_closed")
 """Names of methods that end what an object has started, the most telling first."""
 CLOSED = ("closed", "_closed", "closing", "_closing", "stopped", "_stopped", "_stopping", "is_closed")
-"""Names of attributes that say that an object was closed."""
+"""Names of attributes by which an object says that it was closed."""
 
 
 def in_loop(task: Any, code: CodeType | None) -> bool:

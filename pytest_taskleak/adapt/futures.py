@@ -64,13 +64,18 @@ def running_work() -> Iterator[tuple[int, Any]]:
     """Yield (thread ident, work item) of every executor thread that works just now."""
     run = getattr(getattr(WORK_ITEM, "run", None), "__wrapped__", getattr(WORK_ITEM, "run", None))
     code = getattr(run, "__code__", None)
-    for ident, top in sys._current_frames().items():
-        frame: FrameType | None = top
-        while frame is not None:
-            if frame.f_code is code:
-                yield ident, frame.f_locals.get("self")
-                break
-            frame = frame.f_back
+    top: FrameType | None = None
+    frame: FrameType | None = None
+    try:
+        for ident, top in sys._current_frames().items():
+            frame = top
+            while frame is not None:
+                if frame.f_code is code:
+                    yield ident, frame.f_locals.get("self")
+                    break
+                frame = frame.f_back
+    finally:
+        top = frame = None  # one may be this very frame, which would keep itself and what its callers hold
 
 
 def queued_work(executor: Executor) -> Iterator[Any]:

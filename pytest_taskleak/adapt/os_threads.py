@@ -5,6 +5,7 @@ Linux only, from `/proc/self/task`; everywhere else, and where the kernel hides 
 
 from __future__ import annotations
 
+import os
 import platform
 import sys
 import threading
@@ -109,3 +110,19 @@ def os_state(ident: int) -> OsState | None:
         and int(words[_TIMEOUT_ARGUMENT], 16) != _NO_TIMEOUT
     )
     return OsState(state, call, timed)
+
+
+def count() -> int:
+    """Return how many threads the system knows of this process, those of C code included.
+
+    Where that cannot be known, it is more than there can be.
+    """
+    try:
+        return len(os.listdir("/proc/self/task"))
+    except OSError:
+        return sys.maxsize
+
+
+def unknown() -> bool:
+    """Tell whether there are threads that run no Python code, or may be."""
+    return count() > len(sys._current_frames())

@@ -16,9 +16,13 @@ from typing import Any, ClassVar
 from pytest_taskleak.adapt import anyio as anyio_
 from pytest_taskleak.adapt import asyncio_, awaiting
 from pytest_taskleak.adapt.asyncio_ import UVLOOP, Task
+from pytest_taskleak.adapt.cancelling import cancel
 from pytest_taskleak.adapt.exceptions import DESTROYED
+from pytest_taskleak.adapt.spinning import forget, found_spinning
 from pytest_taskleak.detectors.base import Detector, Ending, Patch, Recorder
 from pytest_taskleak.model import Code, Resource
+
+SPINS = "spins without ever waiting"
 
 
 class Tasks(Detector):
@@ -59,6 +63,13 @@ class Tasks(Detector):
             cause="except BaseException, except CancelledError or suppress() around an await in a loop.",
             cure="Let CancelledError through: catch it only to clean up, then raise it again.",
         ),
+        "TL106": Code(
+            title="task spins",
+            meaning="A task ran on and on in one step when it was cancelled, and nothing else of its loop "
+            "could run; it was stopped by an exception.",
+            cause="except CancelledError: pass, in a loop, around an await of something that is cancelled.",
+            cure="Let CancelledError through, and end the loop when what it awaits is done.",
+        ),
     }
 
     def patches(self, recorder: Recorder) -> Iterable[Patch]:
@@ -98,7 +109,9 @@ class Tasks(Detector):
         yield Patch(asyncio_.loop_classes, "call_exception_handler", wrap_handler, without, after=UVLOOP)
 
     def alive(self, thing: Any) -> bool:
-        return not thing.done() and not anyio_.is_machinery(thing) and thing is not asyncio_.running_task()
+        if thing.done():
+            return found_spinning(thing) is not None
+        return not anyio_.is_machinery(thing) and thing is not asyncio_.running_task()
 
     def on_loop(self, loop: Any, ending: Ending) -> Iterable[Any]:
         return asyncio_.tasks_of(loop)
@@ -117,6 +130,10 @@ class Tasks(Detector):
 
     def describe(self, thing: Any) -> Resource:
         module, what = awaiting.coroutine_name(thing)
+        place = found_spinning(thing)
+        if place is not None:
+            spins = Resource(code="TL106", name=thing.get_name(), what=what, module=module, role="coroutine")
+            return replace(spins, state=SPINS, waiting=(place,), where="spinning", outlives=False)
         frames, leaf = awaiting.chain(thing)
         return Resource(
             code="TL101",
@@ -127,6 +144,7 @@ class Tasks(Detector):
             waiting=frames,
             waits_for=leaf,
             role="coroutine",
+            details=cancelled_before(thing),
         )
 
     def destroyed(self, task: Any) -> Resource:
@@ -141,18 +159,29 @@ class Tasks(Detector):
         return replace(resource, code="TL102", state="was cut off when its runner closed", outlives=False)
 
     def resisting(self, resource: Resource) -> Resource:
-        return replace(resource, code="TL104", state="ignores cancellation", outlives=False)
+        seen = {label for label, _ in resource.details}
+        if "spins" in seen:
+            return replace(resource, code="TL106", state=SPINS, outlives=False)
+        cleans = "cleanup" in seen and "swallowed" not in seen
+        state = "hangs in its cleanup" if cleans else "ignores cancellation"
+        return replace(resource, code="TL104", state=state, outlives=False)
 
     def remove(self, thing: Any) -> bool:
         loop = asyncio_.loop_of(thing)
+        if thing.done():
+            forget(thing)
+            return False
         if loop.is_closed():
             asyncio_.lost_sight(thing)
             return False
         if asyncio_.runs_elsewhere(loop):
-            loop.call_soon_threadsafe(thing.cancel)
+            loop.call_soon_threadsafe(cancel, thing)
         else:
-            thing.cancel()
+            cancel(thing)
         return True
+
+    def insist(self, thing: Any) -> bool:
+        return self.remove(thing)
 
     def advice(self, resource: Resource) -> str:
         cures = {
@@ -160,7 +189,10 @@ class Tasks(Detector):
             "TL103": "cancel the task and let its loop run until it has ended, then close the loop",
             "TL105": "keep a reference to the task until it has ended; asyncio itself keeps none",
             "TL104": "let CancelledError through: catch it only to clean up, then raise it again",
+            "TL106": "let CancelledError through, and leave the loop when what it awaits is done",
         }
+        if resource.state == "hangs in its cleanup":
+            return "give the cleanup a bound: `async with asyncio.timeout(...)` around what it awaits"
         if resource.code in cures:
             return cures[resource.code]
         if resource.waits_for.startswith("nothing"):
@@ -182,6 +214,15 @@ class Tasks(Detector):
             task.cancel()
             asyncio_.turn(loop, 2)
             loop.close()
+
+
+def cancelled_before(task: Any) -> tuple[tuple[str, str], ...]:
+    """Return the line that says of a pending task that it was cancelled before anybody removes it."""
+    count = getattr(task, "cancelling", int)()
+    if not count:
+        return ()
+    often = {1: "once", 2: "twice"}.get(count, "again and again")
+    return (("cancelled", f"{often}, and went on"),)
 
 
 detector = Tasks()

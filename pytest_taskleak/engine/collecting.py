@@ -36,5 +36,9 @@ def gather(watch: Any) -> None:
 def pending(watch: Any) -> list[Any]:
     """Return what lives of every open scope and cannot be ended by the collector rightly."""
     kinds = [d.kind for d in watch.detectors.values() if not d.collectable]
-    entries = [e for scope in watch.scopes() for kind in kinds for e in tuple(scope.births.get(kind, ()))]
-    return [thing for entry in entries if (thing := entry()) is not None]
+    found = []
+    for scope in watch.scopes():
+        for kind in kinds:
+            things = [thing for entry in tuple(scope.births.get(kind, ())) if (thing := entry()) is not None]
+            found += [x for x in things if any(d.alive(x) for d in watch.readers.get(kind, ()))]
+    return found

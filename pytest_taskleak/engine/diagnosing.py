@@ -11,37 +11,32 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from pytest_taskleak.adapt import asyncio_, awaiting, evidence
+from pytest_taskleak import timing
+from pytest_taskleak.adapt import asyncio_, evidence, waits
 from pytest_taskleak.adapt.code import module_of
 from pytest_taskleak.diagnosis import Diagnosis, Finality, Graph
+from pytest_taskleak.engine.collecting import clean
 from pytest_taskleak.engine.settle import Leftover
 from pytest_taskleak.explain import choosing, threads
+from pytest_taskleak.explain.advice import keeper_of, words
 from pytest_taskleak.explain.birth import shorten
-from pytest_taskleak.explain.causes import CAUSES
 from pytest_taskleak.explain.choosing import Chosen
 from pytest_taskleak.explain.finality import NEVER, Outlook
+from pytest_taskleak.explain.proof import Proof, prove
 from pytest_taskleak.explain.rows import rows_of
 from pytest_taskleak.explain.scene import Scene
 from pytest_taskleak.explain.waitgraph import build
-from pytest_taskleak.model import Finding, Owner
+from pytest_taskleak.model import Finding
 
+INSIDE = frozenset({"lock", "semaphore", "event", "condition", "barrier", "queue", "future", "memory-stream"})
+"""Kinds of wait that only code of this process can end."""
 LONGEST = 120
 """Letters of the name of a file."""
 MOST = 20
 """How many causes of one look are explained."""
 Pair = tuple[Leftover, Finding]
-KEEPS_ADVICE = frozenset({"abandoned", "no-stop", "timer-left"})
-"""Causes for which the kind's own advice, which knows how the loop ended, says more."""
 CLOSED_UNDER = ("TL103",)
 """Codes of tasks whose loop is being closed just now."""
-MENDED_BY_CLOSING = KEEPS_ADVICE | {
-    "no-sentinel",
-    "peer-silent",
-    "event-never-set",
-    "timer-rearms",
-    "child-alive",
-}
-"""Causes that go away when the object that started the thing is closed."""
 
 
 def diagnose(
@@ -111,18 +106,37 @@ class Look:
         self.full = full
         self.items = [item for item, _ in pairs]
         self.findings = [finding for _, finding in pairs]
+        self.failed = {id(x) for x in self.items if any(map(evidence.has_failed, siblings(x)))}
+        self.collected = False
+        self.woken: set[int] = set()
         tasks = tasks_among(self.items)
         others = pending_beside(tasks)
         own = [pairs, *pairs, self.items, *self.items, *(item.parts for item in self.items)]
         own += [part for item in self.items for part in item.parts]
         idents = [x.thing.ident for x in self.items if x.detector.kind == "thread" and x.thing.ident]
-        self.scene = Scene(tasks, others=others, threads=idents, own=[*own, *watch.own()], root=watch.root)
-        self.outlook = Outlook(self.scene, turned=turned)
+        own += watch.own()
+        self.scene = Scene(tasks, others=others, threads=idents, own=own, root=watch.root, prover=self.prove)
+        self.outlook = Outlook(self.scene, turned=turned, woken=self.woken)
         self.graph, self.keys = build(self.scene, self.outlook.finality)
         self.cycling = {key for cycle in self.graph.cycles for key in cycle}
         self.thread_cycles = threads.cycles(self.scene.threads)
         self.reached_by: dict[int, str] = {}
         self.died = {f.owner for f in self.findings if f.kind == "exception"} | watch.bereaved
+
+    def prove(self, tasks: Sequence[Any], **options: Any) -> dict[int, Proof]:
+        """Prove what can be proven; where only garbage may stand in the way, that is collected once.
+
+        A circle of an exception, its traceback and a frame looks like somebody who holds what is awaited.
+        """
+        proofs = prove(tasks, **options)
+        if self.collected or self.watch.collecting <= 0 or not any(is_doubtful(t, proofs) for t in tasks):
+            return proofs
+        self.collected, start = True, timing.now()
+        clean(self.watch)
+        self.watch.collecting -= timing.now() - start
+        again = prove(tasks, **options)
+        self.woken = {key for key, proof in again.items() if proof.verdict == "ready" != proofs[key].verdict}
+        return again
 
     def kept(self, items: Sequence[Leftover]) -> list[tuple[str, ...]]:
         """Return the chains of names that lead to each of some leftovers."""
@@ -141,8 +155,9 @@ class Look:
             short=self.scene.at,
         )
         for key, chains in zip(awaited, found[len(items) :], strict=True):
-            if chains:
-                self.reached_by[key] = chains[0]
+            others = [chain for chain in chains if not chain.startswith("local 'self' of ")]
+            if others:
+                self.reached_by[key] = others[0]
         return found[: len(items)] if self.full else [chains[:1] for chains in found[: len(items)]]
 
     def within_reach(self, items: Sequence[Leftover]) -> dict[int, Any]:
@@ -168,7 +183,7 @@ class Look:
             diagnosis = Diagnosis(finality="outside", ends="when it is due")
         else:
             diagnosis, chosen = Diagnosis(), Chosen()
-        advice, why = self.words(chosen, item, finding)
+        advice, why = words(chosen, finding, keeper_of(kind, thing))
         if kind == "task" and not chains:
             chains = ("nobody",)
         if chosen.slug == "swallowed-cancel":
@@ -190,7 +205,7 @@ class Look:
             task,
             finality,
             birth=item.birth[1][::2] if item.birth else (),
-            died=finding.owner in self.died or any(map(evidence.has_failed, siblings(item))),
+            died=finding.owner in self.died or id(item) in self.failed,
             in_cycle=node in self.cycling,
         )
         rows = rows_of(self.scene, self.outlook, task)
@@ -216,17 +231,6 @@ class Look:
         rows = ((label, holder),) if holder else ()
         return Diagnosis(finality=finality, ends=ends, waits=rows), chosen
 
-    def words(self, chosen: Chosen, item: Leftover, finding: Finding) -> tuple[str, str]:
-        """Return the cure and the reason."""
-        if not chosen.slug:
-            return finding.advice, ""
-        cause = CAUSES[chosen.slug]
-        why = cause.why.format(name=chosen.name, race=chosen.race)
-        cure = finding.advice if chosen.slug in KEEPS_ADVICE else cause.cure.format(name=chosen.name)
-        if chosen.slug in MENDED_BY_CLOSING:
-            cure = closing_call(item, finding.owner) or cure
-        return cure, why
-
 
 def tasks_among(items: Sequence[Leftover]) -> list[Any]:
     """Return the tasks that are told of, with those that are told under others."""
@@ -234,6 +238,11 @@ def tasks_among(items: Sequence[Leftover]) -> list[Any]:
     return list(
         {id(x.thing): x.thing for x in every if x.detector.kind == "task" and not x.thing.done()}.values()
     )
+
+
+def is_doubtful(task: Any, proofs: dict[int, Proof]) -> bool:
+    """Tell whether a task waits for what somebody inside of the process would have to complete."""
+    return proofs[id(task)].verdict == "live" and waits.wait_of(task).kind in INSIDE
 
 
 def siblings(item: Leftover) -> list[Any]:
@@ -253,25 +262,3 @@ def pending_beside(tasks: Sequence[Any]) -> list[Any]:
         for task in asyncio_.tasks_of(loop)
         if id(task) not in told and task is not running
     ]
-
-
-def closing_call(item: Leftover, owner: Owner) -> str:
-    """Return the call that ends what an object started, where its class has one."""
-    keeper: Any = next(iter(awaiting.self_of(item.thing)), None) if item.detector.kind == "task" else None
-    if keeper is None:
-        return ""
-    name, awaited = evidence.closer_of(keeper)
-    if not name:
-        return ""
-    call = f"{variable(type(keeper).__name__)}.{name}()"
-    call = f"`await {call}`" if awaited else f"`{call}`"
-    if owner.kind == "fixture":
-        return f"{call} behind the `yield` of fixture {owner.name!r}"
-    where = {"test": "the test", "block": "the block"}.get(owner.kind, f"the {owner.kind}")
-    return f"{call} before {where} ends"
-
-
-def variable(class_name: str) -> str:
-    """Return the name that code gives to an instance of a class: `PriceFeed` -> `price_feed`."""
-    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", class_name)
-    return words.strip("_").lower() or "it"

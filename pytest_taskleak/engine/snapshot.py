@@ -10,12 +10,12 @@ import asyncio
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import FrameType
-from typing import Any, NamedTuple
+from typing import Any
 
 from pytest_taskleak.adapt import asyncio_, futures, processes, running, trio
 from pytest_taskleak.adapt.code import HARNESS, LIBRARY, USER, kind_of, line_of
 from pytest_taskleak.adapt.standing import Standing, standing_of
-from pytest_taskleak.diagnosis import Graph
+from pytest_taskleak.diagnosis import Snapshot
 from pytest_taskleak.engine.sights import MOST_TASKS, Sight, Stories, names_only
 from pytest_taskleak.explain.birth import shorten
 from pytest_taskleak.safely import is_a
@@ -26,20 +26,6 @@ MOST_FRAMES = 8
 MOST_CHILDREN = 10
 IDLE = "idle-worker"
 Frames = Mapping[int, FrameType]
-
-
-class Snapshot(NamedTuple):
-    """What was seen.
-
-    Parameters:
-        lines: for the terminal.
-        graph: who waits for whom.
-        culprit: what the thread in question waits for, in a few words.
-    """
-
-    lines: list[str]
-    graph: Graph
-    culprit: str = ""
 
 
 def snapshot(

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 MOMENT = 0.02
 """Seconds that each scope gets, even after another one of the same test has used up the grace."""
+COLLECTING = 1.0
+"""Seconds that a session may spend on collections that could only help an explanation."""
 Consult = Callable[[Finding], str | None]
 
 
@@ -98,6 +100,7 @@ class Watch:
         self.fixtures: Callable[[], Iterable[Scope]] = tuple
         self.code_of: Callable[[Scope], CodeType | None] = lambda _: None
         self.own: Callable[[], Sequence[Any]] = tuple  # what the harness holds of scopes that are over
+        self.collecting = COLLECTING
         self.folder = ""  # where drawings of references go, if they are asked for
         self.kept_values: Callable[[], list[tuple[str, Any]]] = list  # live objects of the harness, named
         self.bereaved: set[Any] = set()  # owners of whom something ended with an exception that was lost

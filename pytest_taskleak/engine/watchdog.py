@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
 from typing import Any
 
@@ -109,6 +109,7 @@ class Interrupter:
     Parameters:
         failure: returns what to raise, for the text of an alarm.
         kind: what is raised where only a class can be given.
+        signals: names of signals, of which the first that nobody handles is used.
         instead: asked first, in the thread itself: does something better than to raise, or tells that it
             cannot.
     """
@@ -118,6 +119,8 @@ class Interrupter:
         failure: Callable[[str], BaseException],
         kind: type[BaseException],
         instead: Callable[[Alarm], bool] = lambda _: False,
+        *,
+        signals: Sequence[str] = SIGNALS,
     ) -> None:
         self.failure = failure
         self.kind = kind
@@ -128,7 +131,7 @@ class Interrupter:
         self.number: Any = None
         self.own: Any = self.handle
         if threading.current_thread() is threading.main_thread() and hasattr(signal, "pthread_kill"):
-            free = (n for name in SIGNALS if (n := getattr(signal.Signals, name, None)) is not None)
+            free = (n for name in signals if (n := getattr(signal.Signals, name, None)) is not None)
             self.number = next((n for n in free if signal.getsignal(n) is signal.SIG_DFL), None)
         if self.number is not None:
             signal.signal(self.number, self.own)

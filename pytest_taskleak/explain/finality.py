@@ -7,10 +7,10 @@ then what is merely still within reach.  Where nothing is known, that is said.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from typing import Any
 
 from pytest_taskleak.adapt import asyncio_, evidence
-from pytest_taskleak.adapt.waits import Wait
 from pytest_taskleak.diagnosis import Finality
 from pytest_taskleak.explain import timers
 from pytest_taskleak.explain.scene import LOCKS, Scene
@@ -44,6 +44,11 @@ ALIVE: tuple[Finality, ...] = (
 )
 """What a task is that waits for several others: the first of these that one of them is."""
 
+ITSELF: tuple[Finality, str] = "unknown", "not known: it waits for itself"
+TOO_MANY: tuple[Finality, str] = "unknown", "not known: too many tasks wait for each other"
+MOST_JUDGED = 500
+"""How many tasks of one scene are judged; a chain of them may be of any length."""
+
 
 class Outlook:
     """Judges the tasks of one scene.
@@ -51,12 +56,15 @@ class Outlook:
     Parameters:
         scene: what is looked at; its proofs are taken as they are.
         turned: whether the loops were turned until nothing was ready any more, so that what is ready spins.
+        woken: ids of tasks that were woken since.
     """
 
-    def __init__(self, scene: Scene, *, turned: bool = False) -> None:
+    def __init__(self, scene: Scene, *, turned: bool = False, woken: Collection[int] = ()) -> None:
         self.scene = scene
         self.turned = turned
+        self.woken = woken
         self.known: dict[int, tuple[Finality, str]] = {}
+        self.through: dict[int, list[Any]] = {}  # the tasks that a task waits for, where it is as these are
         self.by_timer: set[int] = set().union(*map(timers.reached, scene.loops()))
         self.cancelled_by = scene.cancelled or timers.cancelled(scene.tasks)
         self.locked = self._locked()
@@ -67,14 +75,27 @@ class Outlook:
 
     def of(self, task: Any) -> tuple[Finality, str]:
         """Return the word for a task, and the sentence."""
-        key = id(task)
-        if key not in self.known:
-            self.known[key] = ("unknown", "not known: it waits for itself")  # while it is looked at
-            self.known[key] = self._judge(task, self.scene.wait(task))
-        return self.known[key]
+        path = [task]  # no recursion: chains of tasks may be longer than Python's stack is deep
+        while path:
+            key = id(path[-1])
+            if key not in self.known:
+                found = self._alone(path[-1]) if len(self.known) < MOST_JUDGED else TOO_MANY
+                self.known[key] = found or ITSELF  # while those that it waits for are looked at
+                if found is None:
+                    children = self.through[key] = self._children(path[-1])
+                    path += [child for child in children if id(child) not in self.known]
+                    continue
+            elif self.known[key] is ITSELF:
+                self.known[key] = self._through(self.through[key])
+            path.pop()
+        return self.known[id(task)]
 
-    def _judge(self, task: Any, wait: Wait) -> tuple[Finality, str]:
-        proof = self.scene.proof(task)
+    def _children(self, task: Any) -> list[Any]:
+        return [x for x in self.scene.wait(task).on if is_a(x, asyncio.Task) and not x.done()]
+
+    def _alone(self, task: Any) -> tuple[Finality, str] | None:
+        """Judge a task by itself; `None` if those that it waits for tell."""
+        proof, wait = self.scene.proof(task), self.scene.wait(task)
         if proof.verdict == "closed":
             return "closed", NEVER["closed"]
         if proof.verdict == "ready":
@@ -91,23 +112,23 @@ class Outlook:
             return "outside", "when a timer fires that leads to it"
         if id(task) in self.locked:
             return "deadlock", NEVER["deadlock"]
-        children = [x for x in wait.on if is_a(x, asyncio.Task) and not x.done()]
-        if children:
-            return self._through(children)
+        if self._children(task):
+            return None
         if proof.verdict == "unknown":
             return "unknown", f"not known: {proof.reason}"
         return "wakeable", "only if something that is alive wakes it"
 
     def _ready(self, task: Any) -> tuple[Finality, str]:
-        if self.turned and evidence.begun(task):
+        if self.turned and id(task) not in self.woken and evidence.begun(task):
             return "spins", NEVER["spins"]
         return "ready", "as soon as its loop runs again"
 
     def _through(self, children: list[Any]) -> tuple[Finality, str]:
         """Judge a task by those that it waits for."""
-        found = [(self.finality(child), child) for child in children]
-        word, child = min(found, key=lambda pair: ALIVE.index(pair[0]) if pair[0] in ALIVE else len(ALIVE))
-        text = self.of(child)[1]
+        child = min(children, key=lambda child: ALIVE.index(self.known[id(child)][0]))
+        word, text = self.known[id(child)]
+        if id(child) in self.through or word == "unknown":
+            return word, text  # the sentence names the task at the end of the chain already
         name = f"task {child.get_name()!r}"
         if word in ("stuck", "closed", "deadlock"):
             return word, f"never: {name} that it waits for cannot end either"

@@ -35,6 +35,7 @@ from pytest_taskleak.adapt.asyncio_ import (
     tasks_of,
 )
 from pytest_taskleak.adapt.code import HARNESS, LIBRARY, PACKAGE, USER, kind_of, names_of
+from pytest_taskleak.adapt.details import seconds
 from pytest_taskleak.explain.anatomy import bare_name, exactly, type_name
 from pytest_taskleak.explain.paths import Short, place
 from pytest_taskleak.safely import is_a, module_name
@@ -211,8 +212,8 @@ def handle_words(handle: Any, loop: Any) -> str:
     what = f" ({name})" if name else ""
     if not is_a(handle, asyncio.TimerHandle) and bare_name(type(handle)) != "TimerHandle":
         return f"the event loop: a callback that it will run{what}"
-    seconds = handle.when() - loop.time() if loop is not None else 0.0
-    return f"the event loop: a timer due in {max(seconds, 0.0):.1f} s{what}"
+    left = handle.when() - loop.time() if loop is not None else 0.0
+    return f"the event loop: a timer due in {seconds(left)}{what}"
 
 
 def callback_name(callback: Any) -> str:

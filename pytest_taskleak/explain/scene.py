@@ -49,8 +49,8 @@ class Scene:
         self.root = root
         self.tasks = list(tasks[:MOST_TASKS])
         told = set(map(id, self.tasks))
-        every = [*self.tasks, *(task for task in others if id(task) not in told)]
-        held = (*own, self.tasks, others)
+        every = [*self.tasks, *(task for task in (*tasks, *others) if id(task) not in told)]
+        held = (*own, self.tasks, tasks, others)
         self.proofs = prover(every, own=held) if every else {}
         self.cancelled: set[int] = set()
         if any(proof.verdict == "stuck" for proof in self.proofs.values()):

@@ -23,20 +23,43 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from diagnoses import (  # type: ignore[import-not-found]  # found above
+    OF_FINDING,
+    OF_GRAPHS,
+    Drawn,
+    LabelError,
+    Told,
+    diagnosis_problems,
+    graph_problems,
+    read_drawn,
+    read_told,
+)
+
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parent.parent
 KINDS = tuple(
     sorted(p.name for p in HERE.iterdir() if p.is_dir() and p.name.isidentifier() and any(p.glob("*.py")))
 )
-KEYS = ("expect", "maybe", "why", "runner", "needs", "args", "outcome", "with")
+KEYS = (
+    "expect",
+    "maybe",
+    *OF_FINDING,
+    *OF_GRAPHS,
+    "why",
+    "runner",
+    "needs",
+    "args",
+    "outcome",
+    "with",
+    "plain",
+)
+EXTRAS = ("what", "born", "on", "severity", "cause", "finality")
+MAY_FAIL = "may fail"
 PLUGINS = {"pytest-asyncio": "asyncio", "anyio": "anyio", "pytest-aiohttp": "aiohttp"}
 SEVERITIES = ("fail", "warn", "note")
 TIMEOUT = 60.0
 FINDING = re.compile(r"(?P<codes>TL\d{3}(?:\|TL\d{3})*) (?P<owner>\S+)(?P<extras>(?: \w+=\S+)*)")
-
-
-class LabelError(ValueError):
-    """The header of a case cannot be read."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +71,7 @@ class Expected:
     on: str | None = None
     severity: str = "fail"
     required: bool = True
+    told: Told = field(default_factory=Told)
 
     @property
     def test(self) -> str | None:
@@ -70,6 +94,8 @@ class Case:
     needs: tuple[str, ...]
     args: tuple[str, ...]
     support: tuple[tuple[Path, str], ...]
+    drawn: Drawn = field(default_factory=Drawn)
+    plain_may_fail: bool = False
 
     @property
     def name(self) -> str:
@@ -95,6 +121,8 @@ class Found:
     on: str
     severity: str
     born: tuple[str, int] | None
+    waits_for: str = ""
+    diagnosis: Mapping[str, Any] | None = None
 
     def __str__(self) -> str:
         born = f" born {self.born[0]}:{self.born[1]}" if self.born else ""
@@ -106,6 +134,7 @@ class Run:
     found: list[Found] = field(default_factory=list)
     outcomes: dict[str, str] = field(default_factory=dict)
     trouble: list[str] = field(default_factory=list)
+    graphs: list[Mapping[str, Any]] = field(default_factory=list)
     output: str = ""
 
 
@@ -118,6 +147,8 @@ class Score:
     hits: int
     extra: int
     problems: tuple[str, ...] = ()
+    causes: int = 0
+    explained: int = 0
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -128,6 +159,8 @@ class Score:
             "hits": self.hits,
             "extra": self.extra,
             "problems": list(self.problems),
+            "causes": self.causes,
+            "explained": self.explained,
         }
 
 
@@ -139,23 +172,25 @@ def header(text: str) -> list[tuple[str, str]]:
     for line in text.splitlines():
         if not line.startswith("# "):
             break
-        key, colon, value = line[2:].partition(": ")
+        key, colon, value = line[2:].partition(":")
         if not colon or key not in KEYS:
             raise LabelError(f"unknown header line {line!r}; a key is one of {', '.join(KEYS)}")
         lines.append((key, value.strip()))
     return lines
 
 
-def read_expected(value: str, required: bool) -> Expected:
+def read_expected(value: str, required: bool, lines: Sequence[tuple[str, str]] = ()) -> Expected:
     match = FINDING.fullmatch(value)
     if match is None:
         raise LabelError(f"cannot read the expected finding {value!r}")
     extras = dict(part.split("=", 1) for part in match["extras"].split())
-    if unknown := extras.keys() - {"what", "born", "on", "severity"}:
+    if unknown := extras.keys() - set(EXTRAS):
         raise LabelError(f"unknown {', '.join(sorted(unknown))} in {value!r}")
     if extras.get("severity", "fail") not in SEVERITIES:
         raise LabelError(f"severity of {value!r} must be one of {', '.join(SEVERITIES)}")
-    expected = Expected(frozenset(match["codes"].split("|")), match["owner"], required=required, **extras)
+    told = read_told(extras.pop("cause", ""), extras.pop("finality", ""), lines)
+    codes = frozenset(match["codes"].split("|"))
+    expected = Expected(codes, match["owner"], required=required, told=told, **extras)
     if expected.test is None:
         raise LabelError(f"a fixture's finding needs on=TEST: {value!r}")
     return expected
@@ -178,7 +213,8 @@ def parse_case(path: Path, text: str) -> Case:
         raise LabelError("no expect")
     if ("expect", "clean") in labels and len([key for key, _ in labels if key == "expect"]) > 1:
         raise LabelError("clean and a finding")
-    expects = tuple(read_expected(value, key == "expect") for key, value in labels if value != "clean")
+    if ("plain", MAY_FAIL) not in lines and any(key == "plain" for key, _ in lines):
+        raise LabelError(f"plain: can only say {MAY_FAIL!r}")
     outcomes: dict[str, str] = {}
     for key, value in lines:
         if key == "outcome":
@@ -194,12 +230,28 @@ def parse_case(path: Path, text: str) -> Case:
         kind=path.parent.name,
         runner=single["runner"],
         why=single["why"],
-        expects=expects,
+        expects=tuple(read_expects(lines)),
         outcomes=outcomes,
         needs=tuple(need.strip() for key, value in lines if key == "needs" for need in value.split(",")),
         args=tuple(arg for key, value in lines if key == "args" for arg in shlex.split(value)),
         support=tuple(support),
+        drawn=read_drawn(lines),
+        plain_may_fail=("plain", MAY_FAIL) in lines,
     )
+
+
+def read_expects(lines: Sequence[tuple[str, str]]) -> Iterable[Expected]:
+    """Read each expected finding with the lines that belong to it: those up to the next."""
+    starts = [number for number, (key, _) in enumerate(lines) if key in ("expect", "maybe")]
+    if stray := [key for key, _ in lines[: starts[0]] if key in OF_FINDING]:
+        raise LabelError(f"{stray[0]}: stands before any finding")
+    for start, end in zip(starts, [*starts[1:], len(lines)], strict=True):
+        key, value = lines[start]
+        own = [line for line in lines[start + 1 : end] if line[0] in OF_FINDING]
+        if value != "clean":
+            yield read_expected(value, key == "expect", own)
+        elif own:
+            raise LabelError(f"{own[0][0]}: of no finding")
 
 
 def read_cases() -> list[Case]:
@@ -303,9 +355,9 @@ def read_reports(reports: Iterable[Mapping[str, Any]], run: Run) -> None:
             continue
         test = local(report["nodeid"])
         run.outcomes[test] = worse(run.outcomes.get(test), outcome_of(report))
-        run.found.extend(
-            read_finding(finding, test) for finding in (report["taskleak"] or {}).get("findings", ())
-        )
+        told = report["taskleak"] or {}
+        run.found.extend(read_finding(finding, test) for finding in told.get("findings", ()))
+        run.graphs.extend(told.get("graphs", ()))
     if not run.outcomes:
         run.trouble.append("no test ran")
 
@@ -336,6 +388,8 @@ def read_finding(finding: Mapping[str, Any], test: str) -> Found:
         on=test,
         severity=finding["severity"],
         born=(born["path"], born["line"]) if born else None,
+        waits_for=finding.get("waits_for") or "",
+        diagnosis=finding.get("diagnosis"),
     )
 
 
@@ -360,15 +414,23 @@ def born_line(case: Case, marker: str) -> tuple[str, int]:
     raise LabelError(f"{case.name}: no line is marked born:{marker}")
 
 
-def take(expected: Expected, found: list[Found]) -> Found | None:
+def same_born(case: Case, expected: Expected, found: Found) -> bool:
+    if expected.born is None:
+        return True
+    name, line = born_line(case, expected.born)
+    return found.born is not None and (Path(found.born[0]).name, found.born[1]) == (name, line)
+
+
+def take(case: Case, expected: Expected, found: list[Found]) -> Found | None:
     """Remove and return the finding that fits best."""
     fits = [f for f in found if f.code in expected.codes and same_owner(expected, f)]
     if not expected.required:
         fits = [f for f in fits if same_what(expected, f) and f.severity == expected.severity]
 
-    def fitness(candidate: Found) -> tuple[bool, bool, bool]:
+    def fitness(candidate: Found) -> tuple[bool, ...]:
         return (
             same_what(expected, candidate),
+            same_born(case, expected, candidate),
             candidate.on == expected.test,
             candidate.severity == expected.severity,
         )
@@ -387,11 +449,16 @@ def details(case: Case, expected: Expected, found: Found) -> list[str]:
         problems.append(f"{expected}: severity {found.severity}, not {expected.severity}")
     if found.on != expected.test:
         problems.append(f"{expected}: reported on {found.on}, not on {expected.test}")
-    if expected.born:
-        name, line = born_line(case, expected.born)
-        if found.born is None or (Path(found.born[0]).name, found.born[1]) != (name, line):
-            problems.append(f"{expected}: born {found.born}, not {name}:{line}")
+    if not same_born(case, expected, found):
+        name, line = born_line(case, str(expected.born))
+        problems.append(f"{expected}: born {found.born}, not {name}:{line}")
     return problems
+
+
+def explanation(expected: Expected, found: Found) -> list[str]:
+    """What the diagnosis of a finding says otherwise than its label."""
+    problems: list[str] = diagnosis_problems(expected.told, found.waits_for, found.diagnosis)
+    return [f"{expected}: {problem}" for problem in problems]
 
 
 def wanted_outcome(case: Case, test: str) -> tuple[str, ...]:
@@ -403,17 +470,21 @@ def wanted_outcome(case: Case, test: str) -> tuple[str, ...]:
 
 def compare(case: Case, run: Run) -> Score:
     problems = list(run.trouble)
-    left, hits = list(run.found), 0
+    left, hits, explained = list(run.found), 0, 0
     required = [e for e in case.expects if e.required]
     for expected in required:
-        found = take(expected, left)
+        found = take(case, expected, left)
         if found is None:
             problems.append(f"missed: {expected}")
             continue
         hits += 1
-        problems += details(case, expected, found)
+        wrong = explanation(expected, found)
+        explained += bool(expected.told) and not wrong
+        problems += details(case, expected, found) + wrong
     for expected in (e for e in case.expects if not e.required):
-        take(expected, left)
+        found = take(case, expected, left)
+        problems += explanation(expected, found) if found else []
+    problems += graph_problems(case.drawn, run.graphs)
     extra = [f for f in left if f.severity != "note"]
     problems += [f"false: {f}" for f in extra]
     for test, outcome in run.outcomes.items():
@@ -422,12 +493,17 @@ def compare(case: Case, run: Run) -> Score:
             problems.append(f"{test} is {outcome}, not {' or '.join(wanted)}")
     named = {e.test for e in required} | set(case.outcomes)
     problems += [f"{test} did not run" for test in sorted(named - {None} - run.outcomes.keys(), key=str)]
-    return Score(case.name, case.kind, case.runner, len(required), hits, len(extra), tuple(problems))
+    causes = sum(bool(e.told) for e in required)
+    return Score(
+        case.name, case.kind, case.runner, len(required), hits, len(extra), tuple(problems), causes, explained
+    )
 
 
 def compare_plain(case: Case, run: Run) -> list[str]:
     """Without the plugin every test must pass, but those whose own failure is the subject."""
     problems = list(run.trouble)
+    if case.plain_may_fail:
+        return [problem for problem in problems if problem.startswith("did not end")]
     own = {test: outcome for test, outcome in case.outcomes.items() if own_failure(case, test)}
     for test, outcome in run.outcomes.items():
         wanted = own.get(test, "passed")
@@ -458,12 +534,14 @@ def row(name: str, scores: Sequence[Score]) -> tuple[str, ...]:
     expected, hits = sum(s.expected for s in scores), sum(s.hits for s in scores)
     extra = sum(s.extra for s in scores)
     wrong = sum(bool(s.problems) for s in scores)
+    causes, explained = sum(s.causes for s in scores), sum(s.explained for s in scores)
     numbers = (len(scores), expected, hits, extra, wrong)
-    return (name, *map(str, numbers), percent(hits, expected), percent(hits, hits + extra))
+    shares = (percent(hits, expected), percent(hits, hits + extra), percent(explained, causes))
+    return (name, *map(str, numbers), *shares)
 
 
 def table(scores: Sequence[Score]) -> list[str]:
-    head = ("", "cases", "leaks", "found", "false", "wrong", "recall", "precision")
+    head = ("", "cases", "leaks", "found", "false", "wrong", "recall", "precision", "explained")
     rows: list[tuple[str, ...]] = [head]
     rows += [
         row(kind, [s for s in scores if s.kind == kind])

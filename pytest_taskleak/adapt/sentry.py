@@ -1,0 +1,73 @@
+"""How does a thread look around every few seconds without being in anybody's way?
+
+It is started below `threading`, so that suites which count their threads do not count it, and it is gone
+while the process forks: a child must not inherit its locks, and CPython warns of forks beside threads.
+"""
+
+from __future__ import annotations
+
+import _thread
+import os
+import weakref
+from collections.abc import Callable
+
+from pytest_taskleak import timing
+
+_start = _thread.start_new_thread
+_allocate = _thread.allocate_lock
+GONE = 0.001
+"""Seconds in which a thread of the system ends after its last step in Python."""
+_known: weakref.WeakSet[Sentry] = weakref.WeakSet()
+
+
+class Sentry:
+    """Calls something every few seconds, in a thread of its own.
+
+    Parameters:
+        look: what is called.
+        period: seconds between two calls.
+    """
+
+    def __init__(self, look: Callable[[], None], period: float) -> None:
+        self.look = look
+        self.period = period
+        self.runs = False
+        self.stopping = _allocate()
+        self.ended = _allocate()
+        _known.add(self)
+
+    def start(self) -> None:
+        """Begin, unless it runs already."""
+        if self.runs:
+            return
+        self.runs = True
+        self.stopping.acquire()
+        self.ended.acquire()
+        _start(self._run, ())
+
+    def stop(self) -> None:
+        """End the thread and wait until it has ended; never from within itself."""
+        if not self.runs:
+            return
+        self.stopping.release()
+        self.ended.acquire()
+        self.ended.release()
+        self.runs = False
+        timing.pause(GONE)
+
+    def _run(self) -> None:
+        try:
+            while not self.stopping.acquire(timeout=self.period):
+                self.look()
+            self.stopping.release()
+        finally:
+            self.ended.release()
+
+
+def _before_fork() -> None:
+    for sentry in list(_known):
+        sentry.stop()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork)
