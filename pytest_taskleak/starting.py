@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pytest_taskleak.options import Limits
     from pytest_taskleak.reading import Reader
     from pytest_taskleak.report.terminal import Facts
-    from pytest_taskleak.stalling import Stalls
+    from pytest_taskleak.stalling import Stalls, Unheeded
 
 
 class Starter:
@@ -121,12 +121,12 @@ class Starter:
         hooks = Hooks(watch, telling, config, stalls=self.stalls())
         config.pluginmanager.register(hooks, "taskleak-hooks")
 
-    def stalls(self) -> Stalls | None:
+    def stalls(self) -> Stalls | Unheeded:
         """Return what ends tests that certainly never end, where the whole session is watched."""
-        from pytest_taskleak.stalling import Stalls
+        from pytest_taskleak.stalling import Stalls, Unheeded
 
         mode = self.policy.mode
-        return None if mode == "off" else Stalls(self.config, acts=mode == "fail")
+        return Unheeded() if mode == "off" else Stalls(self.config, acts=mode == "fail")
 
     def beside(self) -> None:
         """Take part in what pytest-timeout does, where that is in use."""

@@ -14,7 +14,7 @@ from pytest_taskleak.engine.verdicts import NOTHING
 from pytest_taskleak.engine.watch import Watch
 from pytest_taskleak.model import Finding, Verdict
 from pytest_taskleak.phases import Phases
-from pytest_taskleak.stalling import Stalls
+from pytest_taskleak.stalling import Stalls, Unheeded
 from pytest_taskleak.state import POLICY, READER
 from pytest_taskleak.telling import Telling
 
@@ -23,7 +23,7 @@ class Hooks:
     """The phases of tests and fixtures, while somebody watches."""
 
     def __init__(
-        self, watch: Watch, telling: Telling, config: pytest.Config, *, stalls: Stalls | None = None
+        self, watch: Watch, telling: Telling, config: pytest.Config, *, stalls: Stalls | Unheeded
     ) -> None:
         self.stalls = stalls
         self.watch = watch
@@ -40,21 +40,13 @@ class Hooks:
             self.entered(item)
         self.phases.open_test(item, item.stash.get(POLICY, None))
         self.telling.item = item
-        yield from self.phase(item, "setup")
-        if self.phases.wide:
-            self.phases.used(item)
-
-    def phase(self, item: pytest.Item, when: str) -> Generator[None, None, None]:
-        """Let a phase run, and be ended if it certainly never ends."""
-        stalls = self.stalls
-        if stalls is None:
-            yield
-            return
-        stalls.enter(item, when)
+        self.stalls.enter(item, "setup")
         try:
             yield
         finally:
-            stalls.phase = None
+            self.stalls.phase = None
+        if self.phases.wide:
+            self.phases.used(item)
 
     def entered(self, item: pytest.Item) -> None:
         """Note that another module begins."""
@@ -72,8 +64,12 @@ class Hooks:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, None, None]:
+        self.stalls.enter(item, "call")
         try:
-            yield from self.phase(item, "call")
+            try:
+                yield
+            finally:
+                self.stalls.phase = None
         except pytest.skip.Exception:
             raise
         except BaseException:
@@ -94,8 +90,12 @@ class Hooks:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, None, None]:
+        self.stalls.enter(item, "teardown")
         try:
-            yield from self.phase(item, "teardown")
+            try:
+                yield
+            finally:
+                self.stalls.phase = None
         except BaseException:
             self.finish(item, failed=True)
             raise

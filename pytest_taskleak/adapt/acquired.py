@@ -8,19 +8,16 @@ from __future__ import annotations
 
 import ast
 import dis
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from types import CodeType
 from typing import Any, NamedTuple
 
 from pytest_taskleak.adapt.expressions import CODES, Taking, tree_at
-from pytest_taskleak.adapt.with_blocks import exception_table
+from pytest_taskleak.adapt.ways import ways
 
 MOST_STATES = 5000
 """After so many the code is too tangled, and nothing is said."""
-_JUMPS = frozenset(getattr(dis, "hasjump", ()) or (*dis.hasjrel, *dis.hasjabs))
-_ENDS = ("RETURN_VALUE", "RETURN_CONST", "RAISE_VARARGS", "RERAISE", "INTERPRETER_EXIT")
-_ALWAYS = ("JUMP_FORWARD", "JUMP_BACKWARD", "JUMP_BACKWARD_NO_INTERRUPT", "JUMP", "JUMP_NO_INTERRUPT")
 
 State = frozenset[int]
 """The offsets of the calls of `acquire()` that are in force."""
@@ -121,19 +118,9 @@ def _after(flow: Flow, number: int, state: State) -> State:
 
 @lru_cache(maxsize=CODES)
 def _flow(code: CodeType) -> Flow:
-    every = list(dis.get_instructions(code))
-    numbers = {one.offset: n for n, one in enumerate(every)}
-    onwards: list[tuple[int, ...]] = []
-    for n, one in enumerate(every):
-        target = (numbers[one.argval],) if one.opcode in _JUMPS and one.argval in numbers else ()
-        falls = one.opname not in _ENDS and one.opname not in _ALWAYS and n + 1 < len(every)
-        onwards.append((*target, n + 1) if falls else target)
-    entries = exception_table(code)
-    handlers = tuple(
-        tuple(numbers[e.target] for e in entries if e.start <= one.offset < e.end and e.target in numbers)
-        for one in every
-    )
-    flow = Flow(tuple(one.offset for one in every), tuple(onwards), handlers, {}, {}, {})
+    known = ways(code)
+    every = known.steps
+    flow = Flow(known.offsets, known.onwards, known.handlers, {}, {}, {})
     for n, one in enumerate(every):
         if given := _given(one):
             flow.stored[n] = given
@@ -152,7 +139,7 @@ def _loads(one: dis.Instruction) -> bool:
     return one.opname in ("LOAD_ATTR", "LOAD_METHOD") and one.argval in ("acquire", "release")
 
 
-def _call_after(every: list[dis.Instruction], number: int) -> int | None:
+def _call_after(every: Sequence[dis.Instruction], number: int) -> int | None:
     """Return the number of the call without arguments that follows closely, up to 3.11 past a `PRECALL`."""
     for n in range(number + 1, min(number + 4, len(every))):
         if every[n].opname == "CALL":

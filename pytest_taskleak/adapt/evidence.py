@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import dis
 import functools
 import inspect
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
 from types import CodeType, CoroutineType, FunctionType, MethodType
 from typing import Any
 
 from pytest_taskleak.adapt import asyncio_
 from pytest_taskleak.adapt.awaiting import frames_of, in_asyncio
 from pytest_taskleak.adapt.handlers import in_handler
+from pytest_taskleak.adapt.ways import repeats
 from pytest_taskleak.safely import attribute, class_value, is_a
 
 CLOSERS = ("aclose", "stop", "close", "shutdown", "disconnect", "cancel", "terminate", "wait_closed")
@@ -24,26 +23,8 @@ CLOSED = ("closed", "_closed", "closing", "_closing", "stopped", "_stopped", "_s
 
 def in_loop(task: Any, code: CodeType | None) -> bool:
     """Tell whether a task waits inside of a loop of some code that it runs."""
-    for frame in frames_of(task):
-        if frame.f_code is code and frame.f_lasti >= 0:
-            at, line = frame.f_lasti, frame.f_lineno
-            return any(start <= at <= end or line in lines for start, end, lines in loops(frame.f_code))
-    return False
-
-
-@lru_cache(maxsize=512)
-def loops(code: CodeType) -> tuple[tuple[int, int, frozenset[int | None]], ...]:
-    """Return the first and the last offset of every loop of a code object, and its lines.
-
-    The lines tell of a condition that is compiled twice, before the loop and at its end.  The loop by
-    which `await` itself is compiled jumps back without asking for interrupts, and does not count.
-    """
-    steps = list(dis.get_instructions(code))
-    back = [x for x in steps if "JUMP_BACKWARD" in x.opname and "NO_INTERRUPT" not in x.opname]
-    return tuple(
-        (x.argval, x.offset, frozenset(line for at, _, line in code.co_lines() if x.argval <= at <= x.offset))
-        for x in back
-    )
+    frame = next((frame for frame in frames_of(task) if frame.f_code is code), None)
+    return frame is not None and frame.f_lasti >= 0 and repeats(frame.f_code, frame.f_lasti)
 
 
 def begun(task: Any) -> bool:

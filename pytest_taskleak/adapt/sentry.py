@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import _thread
 import os
+import time
 import weakref
 from collections.abc import Callable
 
-from pytest_taskleak import timing
-
 _start = _thread.start_new_thread
 _allocate = _thread.allocate_lock
+_sleep = time.sleep
 GONE = 0.001
 """Seconds in which a thread of the system ends after its last step in Python."""
 _known: weakref.WeakSet[Sentry] = weakref.WeakSet()
@@ -53,7 +53,7 @@ class Sentry:
         self.ended.acquire()
         self.ended.release()
         self.runs = False
-        timing.pause(GONE)
+        _sleep(GONE)
 
     def _run(self) -> None:
         try:
