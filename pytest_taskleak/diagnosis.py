@@ -195,10 +195,14 @@ class Reaped:
         )
 
     def __str__(self) -> str:
-        return (
-            f"{self.cancelled} cancelled, {self.completed} completed, {self.errors} errors, "
-            f"{self.timed_out} timed out, {self.stuck} stuck"
+        words = (
+            (self.cancelled, "cancelled"),
+            (self.completed, "completed"),
+            (self.errors, "errors"),
+            (self.timed_out, "timed out"),
+            (self.stuck, "stuck"),
         )
+        return ", ".join(f"{count} {word}" for count, word in words if count) or "none"
 
 
 NONE_REAPED = Reaped()

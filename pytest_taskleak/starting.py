@@ -114,8 +114,9 @@ class Starter:
             return
         self.beside()
         watch = Watch(self.detectors, self.policy, root=str(config.rootpath), consult=telling.consult)
-        if self.policy.explain == "full" and config.cache is not None:
-            watch.folder = str(config.cache.mkdir("taskleak"))
+        cache: pytest.Cache | None = getattr(config, "cache", None)  # its plugin may be off
+        if self.policy.explain == "full" and cache is not None:
+            watch.folder = str(cache.mkdir("taskleak"))
         config.stash[WATCH] = watch
         self.wake(watch)
         hooks = Hooks(watch, telling, config, stalls=self.stalls())

@@ -6,7 +6,8 @@ import asyncio
 import gc
 import inspect
 from collections.abc import Iterable, Iterator
-from types import AsyncGeneratorType, CodeType, CoroutineType, GeneratorType
+from dataclasses import replace
+from types import AsyncGeneratorType, CodeType, CoroutineType, FrameType, GeneratorType
 from typing import Any
 
 from pytest_taskleak.adapt import asyncio_, waits
@@ -105,14 +106,25 @@ def chain(task: Task) -> tuple[tuple[Frame, ...], str]:
     found: list[Frame] = []
     callers: list[Task] = []
     for _ in range(MOST_TASKS):
-        found += [frame_at(f.f_code, f.f_lineno) for f in frames_of(task)]
+        found += map(suspended_at, frames_of(task))
         wait = waits.wait_of(task, callers)
         inner = [t for t in wait.on if is_a(t, asyncio.Task) and pending(t)]
         if len(inner) != 1 or inner[0] is task or wait.kind == "process":
             return tuple(found), told(wait)
+        if any(inner[0] is each for each in callers):
+            break  # a circle
         callers.insert(0, task)
         task = inner[0]
-    return tuple(found), f"task {task.get_name()!r}"
+    else:
+        return tuple(found), f"task {task.get_name()!r}"
+    return tuple(found), f"task {inner[0].get_name()!r}"
+
+
+def suspended_at(frame: FrameType) -> Frame:
+    """Return the plain value of a suspended frame; anyio's own frames are told by what they wait for."""
+    plain = frame_at(frame.f_code, frame.f_lineno)
+    package = str(frame.f_globals.get("__name__", "")).partition(".")[0]
+    return replace(plain, role="machinery") if package == "anyio" else plain
 
 
 def told(wait: waits.Wait) -> str:

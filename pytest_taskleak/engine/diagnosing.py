@@ -5,6 +5,7 @@ Asked only of what is reported.  Plain strings come out, and nothing is kept.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 from collections.abc import Sequence
@@ -27,6 +28,7 @@ from pytest_taskleak.explain.rows import rows_of
 from pytest_taskleak.explain.scene import Scene
 from pytest_taskleak.explain.waitgraph import build
 from pytest_taskleak.model import Finding
+from pytest_taskleak.safely import is_a
 
 INSIDE = frozenset({"lock", "semaphore", "event", "condition", "barrier", "queue", "future", "memory-stream"})
 """Kinds of wait that only code of this process can end."""
@@ -121,6 +123,7 @@ class Look:
         self.cycling = {key for cycle in self.graph.cycles for key in cycle}
         self.thread_cycles = threads.cycles(self.scene.threads)
         self.reached_by: dict[int, str] = {}
+        self.leaves: dict[int, tuple[str, Chosen]] = {}
         self.died = {f.owner for f in self.findings if f.kind == "exception"} | watch.bereaved
 
     def prove(self, tasks: Sequence[Any], **options: Any) -> dict[int, Proof]:
@@ -184,8 +187,16 @@ class Look:
         else:
             diagnosis, chosen = Diagnosis(), Chosen()
         advice, why = words(chosen, finding, keeper_of(kind, thing))
+        if id(thing) in self.leaves:
+            name, inner = self.leaves[id(thing)]
+            advice, reason = words(inner, finding)
+            why = f"task {name!r} that it waits for cannot end: {reason}" if reason else why
+        if kind == "timer" and chains and chains[0].startswith("a timer of the event loop"):
+            chains = ()  # of course
         if kind == "task" and not chains:
             chains = ("nobody",)
+        elif kind == "task":
+            advice = advice.replace("keep the task and end it: ", "end the task: ")
         if chosen.slug == "swallowed-cancel":
             diagnosis = replace(diagnosis, finality="swallows")
         diagnosis = replace(diagnosis, cause=chosen.slug, why=why, kept=chains)
@@ -208,8 +219,29 @@ class Look:
             died=finding.owner in self.died or id(item) in self.failed,
             in_cycle=node in self.cycling,
         )
+        if chosen.slug == "no-stop" and ends.startswith("in "):
+            ends = f"not by itself: it works in a loop, and wakes {ends.partition(',')[0]}"
+        if chosen.slug == "group-never-left":
+            self.leaves[id(task)] = self.leaf(task, item, finding)
         rows = rows_of(self.scene, self.outlook, task)
         return Diagnosis(finality=finality, ends=ends, waits=rows, node=node), chosen
+
+    def leaf(self, task: Any, item: Leftover, finding: Finding) -> tuple[str, Chosen]:
+        """Return the name and the cause of the task at the end of a chain of tasks that cannot end."""
+        seen: set[int] = set()
+        while id(task) not in seen:
+            seen.add(id(task))
+            on = [x for x in self.scene.wait(task).on if is_a(x, asyncio.Task) and not x.done()]
+            task = next((x for x in on if self.outlook.finality(x) in choosing.HOPELESS), task)
+        node = self.keys.get(id(task), "")
+        chosen = choosing.of_task(
+            self.scene,
+            task,
+            self.outlook.finality(task),
+            died=finding.owner in self.died or id(item) in self.failed,
+            in_cycle=node in self.cycling,
+        )
+        return task.get_name(), chosen
 
     def thread(self, ident: int) -> tuple[Diagnosis, Chosen]:
         """Diagnose a thread; stacks are evidence, never a proof."""
@@ -217,7 +249,7 @@ class Look:
         cycle = next((c for c in self.thread_cycles if ident in c), [])
         chosen = choosing.of_thread(standing, cycle=cycle, own=ident)
         finality: Finality = "unknown"
-        ends = "not known: Python cannot see all that a thread can be woken by"
+        ends = "not known: of what wakes a thread nothing can be proven"
         if cycle:
             finality, ends = "deadlock", "never, as far as the stacks of the threads show"
         elif standing.kind in choosing.BLOCKED or standing.detail.startswith("in system call"):

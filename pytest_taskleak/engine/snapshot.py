@@ -213,9 +213,10 @@ class Look:
         what = str(standing)
         verb = "turns a loop in" if standing.kind == "loop" else "runs" if standing.kind == "running" else ""
         words = f"{verb or 'waits in'} {what}" if what else "runs code of its own"
-        code, offset = standing.frames[-1] if standing.frames else (None, 0)
-        if not place or code is None or kind_of(code.co_filename) not in (USER, LIBRARY):
+        known = [x for x in standing.frames if kind_of(x[0].co_filename) in (USER, LIBRARY)]
+        if not place or not known:
             return words
+        code, offset = known[-1]
         return f"{words} at {self.place(code, line_of(code, offset))}"
 
     def place(self, code: Any, line: int) -> str:

@@ -8,12 +8,14 @@ from typing import Any
 from pytest_taskleak.adapt import asyncio_, awaiting, evidence
 from pytest_taskleak.adapt.futures import bound_to
 from pytest_taskleak.explain.anatomy import bare_name
-from pytest_taskleak.explain.causes import CAUSES
+from pytest_taskleak.explain.causes import CAUSES, GATHER, SENTINEL, STREAMS
 from pytest_taskleak.explain.choosing import Chosen
 from pytest_taskleak.model import Finding, Owner
 
 KEEPS_ADVICE = frozenset({"abandoned", "no-stop", "timer-left"})
 """Causes for which the kind's own advice, which knows how the loop ended, says more."""
+NEEDS_NAME = frozenset({"event-never-set", "notify-missing", "barrier-short"})
+"""Causes whose cure speaks of a primitive: where code has no name for it, nobody can be told to use it."""
 MENDED_BY_CLOSING = KEEPS_ADVICE | {
     "child-alive", "event-never-set", "no-sentinel", "never-fed", "peer-silent", "timer-rearms",
 }  # fmt: skip
@@ -30,12 +32,27 @@ def words(chosen: Chosen, finding: Finding, keeper: Any = None) -> tuple[str, st
     """
     if not chosen.slug:
         return finding.advice, ""
-    cause = CAUSES[chosen.slug]
-    why = cause.why.format(name=chosen.name, race=chosen.race)
-    cure = finding.advice if chosen.slug in KEEPS_ADVICE else cause.cure.format(name=chosen.name)
+    why = CAUSES[chosen.slug].why.format(name=chosen.name, race=chosen.race)
+    if chosen.slug in KEEPS_ADVICE or (chosen.slug in NEEDS_NAME and not chosen.named):
+        cure = finding.advice
+    else:
+        cure = cure_of(chosen).format(name=chosen.name)
+    if chosen.slug == "no-stop":
+        cure = cure.replace("await the task, or cancel and await it,", "cancel the task and await it")
     if chosen.slug in MENDED_BY_CLOSING:
         cure = closing_call(keeper, finding.owner) or cure
     return cure, why
+
+
+def cure_of(chosen: Chosen) -> str:
+    """Return the cure of a class, as it reads for the sort of primitive."""
+    if chosen.kind == "memory-stream" and chosen.slug in STREAMS:
+        return STREAMS[chosen.slug]
+    if chosen.slug == "thread-no-stop" and chosen.kind == "queue":
+        return SENTINEL
+    if chosen.race == "asyncio.gather()":
+        return GATHER
+    return CAUSES[chosen.slug].cure
 
 
 def keeper_of(kind: str, thing: Any) -> Any:

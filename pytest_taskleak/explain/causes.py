@@ -27,6 +27,19 @@ class Cause:
     example: str
 
 
+_SENDING = "close the sending end (`async with send:`), so that `{name}` ends, or cancel and await the task"
+STREAMS = {
+    "no-sentinel": _SENDING,
+    "never-fed": _SENDING,
+    "producer-died": "let the producer hold the sending end by `async with`, so that `{name}` ends with it",
+    "queue-full": "close the receiving end when its reader ends, or cancel and await the sender",
+}
+"""The cures of a few classes where a stream of objects is meant and no queue."""
+SENTINEL = "put a sentinel into `{name}` on which the thread ends, then join() it"
+"""The cure where a thread waits for work."""
+GATHER = "use asyncio.TaskGroup, which cancels the others when one fails; or cancel and await them yourself"
+"""The cure where a gather has left tasks behind."""
+
 CAUSES: Mapping[str, Cause] = {
     "abandoned": Cause(
         "abandoned task",
@@ -42,7 +55,7 @@ CAUSES: Mapping[str, Cause] = {
     ),
     "losers-left": Cause(
         "winner took all",
-        "{race} has its result, and the others still run",
+        "{race} is over, and does not end those that still run",
         "cancel and await what is pending: `for t in pending: t.cancel()`, `await asyncio.wait(pending)`; "
         "or use asyncio.TaskGroup",
         "done, pending = await asyncio.wait(tasks, return_when=FIRST_COMPLETED)",
@@ -55,7 +68,7 @@ CAUSES: Mapping[str, Cause] = {
     ),
     "never-fed": Cause(
         "queue that nobody feeds",
-        "nothing is put into the queue any more",
+        "nothing is put into the queue",
         "let whoever feeds `{name}` say in a `finally` that no more will come, or cancel and await the task",
         "item = await queue.get()",
     ),
@@ -104,7 +117,7 @@ CAUSES: Mapping[str, Cause] = {
     "await-cycle": Cause(
         "tasks that await each other",
         "each of them awaits the other",
-        "break the circle: one of them must not await the other; share a future or an event instead",
+        "break the circle: let one of them end without the result of the other",
         "a awaits b, and b awaits a",
     ),
     "dropped-future": Cause(
@@ -115,13 +128,13 @@ CAUSES: Mapping[str, Cause] = {
     ),
     "event-never-set": Cause(
         "event never set",
-        "nobody sets the event any more",
+        "nobody sets the event",
         "call `{name}.set()` in the `finally` of whoever announces it, or cancel and await the task",
         "await ready.wait()",
     ),
     "notify-missing": Cause(
         "condition never notified",
-        "nobody notifies the condition any more",
+        "nobody notifies the condition",
         "call `{name}.notify_all()` whenever the state changes, also when closing",
         "async with condition: await condition.wait()",
     ),
@@ -133,7 +146,7 @@ CAUSES: Mapping[str, Cause] = {
     ),
     "queue-full": Cause(
         "full queue that nobody drains",
-        "the queue is full, and nobody takes from it any more",
+        "the queue is full, and nobody takes from it",
         "drain the queue when its consumer ends, or cancel and await the producer",
         "await queue.put(item)  # maxsize reached",
     ),
@@ -199,7 +212,7 @@ CAUSES: Mapping[str, Cause] = {
     ),
     "thread-no-stop": Cause(
         "thread without a stop",
-        "it waits for a signal that nobody gives any more",
+        "it waits for work or for a signal, and nobody told it to stop",
         "tell the thread to stop (an Event, a sentinel), then join() it",
         "while True: job = jobs.get()",
     ),

@@ -40,11 +40,15 @@ class Chosen:
         slug: the key in `causes.CAUSES`, or empty.
         name: what the code calls the primitive.
         race: what has its result already, for `losers-left`.
+        kind: the sort of primitive.
+        named: whether code has a name for it.
     """
 
     slug: str = ""
     name: str = ""
     race: str = ""
+    kind: str = ""
+    named: bool = True
 
 
 def of_task(
@@ -72,7 +76,7 @@ def of_task(
         scene, task, wait, finality, died=died, in_cycle=in_cycle
     )
     if slug and slug not in ("peer-silent", "child-alive", "group-never-left"):
-        return Chosen(slug, name)
+        return Chosen(slug, name, kind=wait.kind, named=bool(wait.name))
     race = evidence.lost_race(task, birth)
     if race:
         return Chosen("losers-left", name, race)
@@ -174,4 +178,5 @@ def of_thread(standing: Standing, *, cycle: Collection[int] = (), own: int = 0) 
         return Chosen("thread-join-cycle" if standing.kind == "join" else "thread-lock-order", name)
     if standing.kind in BLOCKED or standing.detail.startswith("in system call"):
         return Chosen("thread-blocked", name)
-    return Chosen("thread-busy" if standing.kind == "running" else "thread-no-stop", name)
+    slug = "thread-busy" if standing.kind == "running" else "thread-no-stop"
+    return Chosen(slug, name, kind=standing.kind)

@@ -35,7 +35,6 @@ from pytest_taskleak.adapt.asyncio_ import (
     tasks_of,
 )
 from pytest_taskleak.adapt.code import HARNESS, LIBRARY, PACKAGE, USER, kind_of, names_of
-from pytest_taskleak.adapt.details import seconds
 from pytest_taskleak.explain.anatomy import bare_name, exactly, type_name
 from pytest_taskleak.explain.paths import Short, place
 from pytest_taskleak.safely import is_a, module_name
@@ -180,7 +179,7 @@ def of_handles(loop: Any) -> Iterator[Start]:
             seen.add(id(referent))
             if is_handle(referent):
                 count += 1
-                yield of_handle(referent, loop)
+                yield of_handle(referent)
             elif is_loops_own(referent):
                 following.append(referent)
         level = following
@@ -201,19 +200,18 @@ def is_handle(thing: Any) -> bool:
     return bare_name(kind) in HANDLES and module_name(kind).startswith("uvloop")
 
 
-def of_handle(handle: Any, loop: Any) -> Start:
+def of_handle(handle: Any) -> Start:
     """Return a handle as a place that keeps things."""
-    return Start(handle, lambda: handle_words(handle, loop), "", LOOP)
+    return Start(handle, lambda: handle_words(handle), "", LOOP)
 
 
-def handle_words(handle: Any, loop: Any) -> str:
+def handle_words(handle: Any) -> str:
     """Say when a loop will run a handle, and what."""
     name = callback_name(handle_parts(handle)[0])
     what = f" ({name})" if name else ""
     if not is_a(handle, asyncio.TimerHandle) and bare_name(type(handle)) != "TimerHandle":
         return f"the event loop: a callback that it will run{what}"
-    left = handle.when() - loop.time() if loop is not None else 0.0
-    return f"the event loop: a timer due in {seconds(left)}{what}"
+    return f"a timer of the event loop{what}"
 
 
 def callback_name(callback: Any) -> str:
@@ -238,7 +236,7 @@ def end_at(thing: Any) -> Start | None:
     if is_a(thing, asyncio.Task):
         return Start(thing, fixed(task_words(thing)), "", TASK)
     if is_handle(thing):
-        return of_handle(thing, loop_of_handle(thing))
+        return of_handle(thing)
     if is_a(thing, logging.LogRecord):
         return Start(thing, fixed("a log record"), "", REMEMBERED)
     if kind is FrameType:

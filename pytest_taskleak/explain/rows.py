@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from pytest_taskleak.explain.choosing import NOUNS
 from pytest_taskleak.explain.finality import Outlook
 from pytest_taskleak.explain.scene import LOCKS, Scene
 
@@ -21,7 +22,7 @@ def rows_of(scene: Scene, outlook: Outlook, task: Any) -> tuple[tuple[str, str],
     if wait.inside:
         rows.append(("inside", wait.inside))
     if wait.detail and wait.kind not in SILENT:
-        rows.append((wait.kind, wait.detail))
+        rows.append((NOUNS.get(wait.kind, wait.kind), wait.detail))
     if wait.kind in LOCKS and wait.thing is not None:
         rows += cut([("held by", text) for text in holders(scene, task, wait.thing)])
     elif wait.thing is not None:

@@ -100,7 +100,7 @@ class Summary:
             write(total(leaks))
         reaped = sum((Reaped(**r.taskleak["reaped"]) for r in reports), Reaped())
         if reaped and self.verbosity >= 0:
-            write(f"taskleak: tasks that were left and then cancelled: {reaped}")
+            write(f"taskleak: tasks that were left and are removed now: {reaped}")
         for line in self.noted(reports) if self.verbosity >= 0 else ():
             write(f"taskleak: note: {line}")
         for line in dict.fromkeys(self.unowned):

@@ -310,14 +310,14 @@ def test_a_timer(ask: Any, left: list[Any], loop: Loop, app: Any) -> None:
     app.CACHE = Poller(left[0])
     first, second = ask()
     assert first == ("taskleak_app.CACHE._task",)
-    assert re.fullmatch(r"the event loop: a timer due in \d+\.\d s \(Poller.tick\)", second[0])
+    assert re.fullmatch(r"a timer of the event loop \(Poller.tick\)", second[0])
 
 
 def test_a_timer_holds_it(spawn: Any, ask: Any, left: list[Any], loop: Loop) -> None:
     spawn(forever())
     loop.call_later(3000, Poller(left[0]).tick)
     told = ask()[0][0]
-    assert re.fullmatch(r"the event loop: a timer due in \d+\.\d s \(Poller.tick\) -> .__self__._task", told)
+    assert re.fullmatch(r"a timer of the event loop \(Poller.tick\) -> .__self__._task", told)
 
 
 def test_only_what_it_waits_for(spawn: Any, ask: Any, app: Any) -> None:
@@ -326,7 +326,7 @@ def test_only_what_it_waits_for(spawn: Any, ask: Any, app: Any) -> None:
     spawn(asyncio.sleep(3000))
     first, second = ask()
     assert first == ("only what it waits for: taskleak_app.GATE",)
-    assert re.fullmatch(r"only what it waits for: the event loop: a timer due in \d+\.\d s", second[0])
+    assert re.fullmatch(r"only what it waits for: a timer of the event loop", second[0])
 
 
 def test_its_own_timeout(spawn: Any, ask: Any) -> None:
@@ -335,7 +335,7 @@ def test_its_own_timeout(spawn: Any, ask: Any) -> None:
             await forever()
 
     spawn(limited())
-    assert re.fullmatch(r"only what it waits for: the event loop: a timer due in \d+\.\d s", ask()[0][0])
+    assert re.fullmatch(r"only what it waits for: a timer of the event loop", ask()[0][0])
 
 
 def test_weak_references_do_not_count(spawn: Any, ask: Any, left: list[Any], app: Any) -> None:
