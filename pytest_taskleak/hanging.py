@@ -209,6 +209,7 @@ class Neighbour:
     @pytest.hookimpl(wrapper=True, optionalhook=True)
     def pytest_timeout_set_timer(self, item: pytest.Item, settings: Any) -> Generator[None, Any, Any]:
         result = yield
+        ready()
         ident = threading.get_ident()
         pytest_timeout.before(item, settings, lambda frame: self.tell(item, settings, ident, frame))
         return result
@@ -257,5 +258,4 @@ def beside(config: pytest.Config) -> None:
     """Take part in what pytest-timeout does, where that is loaded."""
     manager = config.pluginmanager
     if pytest_timeout.is_loaded(config) and not manager.has_plugin("taskleak-neighbour"):
-        ready()
         manager.register(Neighbour(config, Console.of(config)), "taskleak-neighbour")

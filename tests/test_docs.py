@@ -25,6 +25,7 @@ import pytest
 
 from pytest_taskleak.detectors import built_in, codes_of
 from pytest_taskleak.diagnostics import CODES as OWN
+from pytest_taskleak.explain.causes import CAUSES
 from pytest_taskleak.options import OPTIONS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -35,7 +36,11 @@ FENCE = re.compile(
     r"^<!-- (?P<verb>run|file|shows)(?:: (?P<what>.*?))? -->\n```\w*\n(?P<code>.*?)^```$",
     re.MULTILINE | re.DOTALL,
 )
-EXAMPLES = {"first_leak": README, "custom_detector": ROOT / "examples" / "custom_detector" / "README.md"}
+EXAMPLES = {
+    "first_leak": README,
+    "custom_detector": ROOT / "examples" / "custom_detector" / "README.md",
+    "deadlock": ROOT / "docs" / "tutorial" / "first-deadlock.md",
+}
 """Each example, with the page that shows its output."""
 SHOWN = r"(<!-- output of examples/{} -->\n```text\n)(.*?)(^```$)"
 QUIET = ("-rA", "-o", "asyncio_default_fixture_loop_scope=function", "-o", "asyncio_mode=auto")
@@ -204,6 +209,23 @@ def test_the_reference_tells_every_code(code: str) -> None:
     assert re.fullmatch(r"TL[1-9]\d\d", code)
     assert all(text.strip() for text in (row.title, row.meaning, row.cause, row.cure))
     assert f"({code})=\n\n## {code}: {row.title}\n" in page
+
+
+@pytest.mark.parametrize("slug", CAUSES)
+def test_the_reference_tells_every_cause(slug: str) -> None:
+    page = script("docs/_ext/taskleak_tables.py").causes_page(CAUSES)
+    row = CAUSES[slug]
+    assert re.fullmatch(r"[a-z]+(-[a-z]+)*", slug)
+    assert all(text.strip() for text in (row.title, row.why, row.cure, row.example))
+    assert f"(cause-{slug})=\n\n## {row.title}\n" in page
+
+
+def test_every_cause_that_the_package_chooses_is_in_the_table() -> None:
+    """A slug that is chosen and has no row would be told without its cure."""
+    source = (ROOT / "pytest_taskleak" / "explain" / "choosing.py").read_text(encoding="utf-8")
+    source += (ROOT / "pytest_taskleak" / "engine" / "diagnosing.py").read_text(encoding="utf-8")
+    missing = [slug for slug in CAUSES if f'"{slug}"' not in source]
+    assert missing == []
 
 
 @pytest.mark.parametrize("page", pages(), ids=lambda page: page.relative_to(ROOT).as_posix())

@@ -37,6 +37,8 @@ class Standing:
         calls_loop: the loop, if the wait is for what was handed to a loop.
         among: idents of all the threads any of which could end the wait: who has a permit, the busy pool.
         timed: the wait ends by itself.
+        sure: nobody but the holder may end the wait: a plain lock that no `with` has taken may be a signal
+            between threads, which anybody releases.
     """
 
     kind: str
@@ -50,6 +52,7 @@ class Standing:
     calls_loop: Any = None
     among: tuple[int, ...] = ()
     timed: bool = False
+    sure: bool = True
 
     def __str__(self) -> str:
         return f"{self.what} of `{self.name}`" if self.name else self.what
@@ -133,7 +136,7 @@ def _complete(found: Standing, look: Look, ident: int) -> None:
         found.kind = "running"
         return
     found.holder, found.held_at = facts.holder, facts.held_at
-    found.calls_loop, found.among = facts.calls_loop, facts.among
+    found.calls_loop, found.among, found.sure = facts.calls_loop, facts.among, facts.sure
     found.detail = "; ".join(filter(None, (facts.text, found.detail)))
 
 

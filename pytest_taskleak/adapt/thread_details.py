@@ -37,6 +37,7 @@ class Facts(NamedTuple):
     held_at: tuple[CodeType, int] | None = None
     calls_loop: Any = None
     among: tuple[int, ...] = ()
+    sure: bool = True
 
 
 def facts_of(kind: str, thing: Any, look: Look, ident: int) -> Facts:
@@ -72,7 +73,7 @@ def _lock(thing: Any, look: Look, ident: int) -> Facts:
 
 def _held(held: Held, ident: int) -> Facts:
     who = "this very thread" if held.ident == ident else thread_name(held.ident)
-    return Facts(f"held by {who}{_site(held)}", held.ident, (held.code, held.offset))
+    return Facts(f"held by {who}{_site(held)}", held.ident, (held.code, held.offset), sure=held.by_with)
 
 
 def _site(held: Held) -> str:
@@ -116,7 +117,8 @@ def _semaphore(thing: Any, look: Look, ident: int) -> Facts:
     )
     at = (found[0].code, found[0].offset)
     among = tuple(dict.fromkeys(held.ident for held in found)) if complete else ()
-    return Facts(f"held by {names}", among[0] if len(among) == 1 else None, at, among=among)
+    sure = all(held.by_with for held in found)
+    return Facts(f"held by {names}", among[0] if len(among) == 1 else None, at, among=among, sure=sure)
 
 
 # --- other primitives ---------------------------------------------------------------------------

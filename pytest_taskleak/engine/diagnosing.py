@@ -23,6 +23,7 @@ from pytest_taskleak.explain.advice import keeper_of, words
 from pytest_taskleak.explain.birth import shorten
 from pytest_taskleak.explain.choosing import Chosen
 from pytest_taskleak.explain.finality import NEVER, Outlook
+from pytest_taskleak.explain.owned import is_entry, tells_itself
 from pytest_taskleak.explain.proof import Proof, prove
 from pytest_taskleak.explain.rows import rows_of
 from pytest_taskleak.explain.scene import Scene
@@ -108,7 +109,9 @@ class Look:
         self.full = full
         self.items = [item for item, _ in pairs]
         self.findings = [finding for _, finding in pairs]
-        self.failed = {id(x) for x in self.items if any(map(evidence.has_failed, siblings(x)))}
+        owners = {id(x.birth[0]): x for x in self.items if x.birth}
+        failed = {key for key, x in owners.items() if any(map(evidence.has_failed, siblings(x)))}
+        self.failed = {id(x) for x in self.items if x.birth and id(x.birth[0]) in failed}
         self.collected = False
         self.woken: set[int] = set()
         tasks = tasks_among(self.items)
@@ -147,6 +150,7 @@ class Look:
 
         modules = {module_of(code) for item in items if item.birth for code in item.birth[1][::2]}
         modules |= {f.resource.module for f in self.findings if f.resource.module}
+        tasks = {id(item.thing): item.thing for item in items}
         awaited = self.within_reach(items)
         things = [*(item.thing for item in items), *awaited.values()]
         found: list[tuple[str, ...]] = kept_by(
@@ -158,9 +162,8 @@ class Look:
             short=self.scene.at,
         )
         for key, chains in zip(awaited, found[len(items) :], strict=True):
-            others = [chain for chain in chains if not chain.startswith("local 'self' of ")]
-            if others:
-                self.reached_by[key] = others[0]
+            others = [chain for chain in chains if not tells_itself(chain, tasks[key])]
+            self.reached_by |= {key: others[0]} if others else {}
         return found[: len(items)] if self.full else [chains[:1] for chains in found[: len(items)]]
 
     def within_reach(self, items: Sequence[Leftover]) -> dict[int, Any]:
@@ -191,7 +194,7 @@ class Look:
             name, inner = self.leaves[id(thing)]
             advice, reason = words(inner, finding)
             why = f"task {name!r} that it waits for cannot end: {reason}" if reason else why
-        if kind == "timer" and chains and chains[0].startswith("a timer of the event loop"):
+        if kind in ("timer", "transport") and chains and is_entry(chains[0], kind):
             chains = ()  # of course
         if kind == "task" and not chains:
             chains = ("nobody",)
@@ -209,7 +212,7 @@ class Look:
         if finding.resource.code in CLOSED_UNDER:
             finality, ends = "closed", NEVER["closed"]
         if id(task) in self.reached_by:
-            ends = f"{ends}; what it waits for is within reach of {self.reached_by[id(task)]}"
+            ends = f"{ends}; what it waits for is reachable as {self.reached_by[id(task)]}"
         node = self.keys.get(id(task), "")
         chosen = choosing.of_task(
             self.scene,

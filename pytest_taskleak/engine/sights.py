@@ -157,7 +157,7 @@ class Sight:
     def cycles(self) -> Iterator[str]:
         """Tell who waits for each other in a circle."""
         for told in self.stories(self.graph):
-            yield "cycle"
+            yield "deadlock"
             yield from (f"  {line}" for line in told)
 
     def story(self, task: Any) -> Iterator[str]:

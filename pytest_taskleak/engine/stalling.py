@@ -20,6 +20,7 @@ from pytest_taskleak.explain.timers import cancelled
 
 PROVEN = "as is proven: nothing alive can wake it"
 BY_STACKS = "as the stacks of the threads show: they wait for each other"
+BY_ITSELF = "as the stacks of the threads show: it waits for itself"
 ALONE = "as nothing is left that could wake it: no other thread, no child process, no timer"
 INSIDE = ("lock", "rlock", "event", "condition", "semaphore", "barrier", "queue", "join")
 """Waits that only code of this process can end."""
@@ -35,8 +36,8 @@ def never_ends(ident: int) -> str:
     """
     top = running.frames().get(ident)
     turning = running.turning(top)
-    if turning is not None:
-        return PROVEN if running.is_idle(top) and is_stuck(*turning) else ""
+    if turning is not None and running.is_idle(top):
+        return PROVEN if is_stuck(*turning) else ""
     del top
     first = by_stacks(ident)
     if not first:
@@ -62,9 +63,11 @@ def by_stacks(ident: int) -> str:
     standing = standings.get(ident)
     if standing is None or standing.timed:
         return ""
-    if any(ident in circle for circle in threads.cycles(standings)) or ident in threads.self_blocked(
-        standings
-    ):
+    sure = {i: found for i, found in standings.items() if found.sure}
+    circle = next((c for c in threads.cycles(sure) if ident in c), [])
+    if circle == [ident] or ident in threads.self_blocked(sure):
+        return BY_ITSELF
+    if circle:
         return BY_STACKS
     return ALONE if standing.kind in INSIDE and is_alone(ident, standings) else ""
 

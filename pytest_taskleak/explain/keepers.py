@@ -42,6 +42,7 @@ from pytest_taskleak.safely import is_a, module_name
 MODULE, CLASS, FIXTURE, LOCAL, THREAD, TASK, LOOP, REMEMBERED = range(8)
 """Ranks: which of two equally short chains is told first."""
 
+TRANSPORT = "a transport of the event loop"
 HANDLES = ("Handle", "TimerHandle")
 HARNESSES = frozenset({"_pytest", "pluggy", "pytest", "pytest_asyncio", "pytest_taskleak"})
 REGISTRIES = ("asyncio", "concurrent.futures", "threading", "weakref", "gc")
@@ -97,18 +98,23 @@ def of_frames(short: Short) -> Iterator[Start]:
     """Yield the local variables of all running frames that are no harness's and not the watcher's."""
     mine = threading.get_ident()
     threads = {thread.ident: thread for thread in threading.enumerate()}
-    for ident, top in sys._current_frames().items():  # noqa: SLF001 -- documented
-        known = threads.get(ident) if ident != mine else None
-        where = "" if known is None else f" in {thread_words(known)}"
-        frame: FrameType | None = top
-        for _ in range(MOST_FRAMES):
-            if frame is None:
-                break
-            if kind_of(frame.f_code.co_filename) in (USER, LIBRARY):
-                # That a thread runs a method of its own is no reason why it is left.
-                found = of_frame(frame, where, short)
-                yield from (start for start in found if start.thing is not threads.get(ident))
-            frame = frame.f_back
+    top: FrameType | None = None
+    frame: FrameType | None = None
+    try:
+        for ident, top in sys._current_frames().items():  # noqa: SLF001 -- documented
+            known = threads.get(ident) if ident != mine else None
+            where = "" if known is None else f" in {thread_words(known)}"
+            frame = top
+            for _ in range(MOST_FRAMES):
+                if frame is None:
+                    break
+                if kind_of(frame.f_code.co_filename) in (USER, LIBRARY):
+                    # That a thread runs a method of its own is no reason why it is left.
+                    found = of_frame(frame, where, short)
+                    yield from (start for start in found if start.thing is not threads.get(ident))
+                frame = frame.f_back
+    finally:
+        top = frame = None  # one of them is this very frame: it would keep itself and what callers hold
 
 
 def of_frame(frame: FrameType, where: str, short: Short) -> Iterator[Start]:
@@ -207,7 +213,10 @@ def of_handle(handle: Any) -> Start:
 
 def handle_words(handle: Any) -> str:
     """Say when a loop will run a handle, and what."""
-    name = callback_name(handle_parts(handle)[0])
+    callback = handle_parts(handle)[0]
+    if type(callback) is MethodType and is_a(callback.__self__, asyncio.BaseTransport):
+        return TRANSPORT
+    name = callback_name(callback)
     what = f" ({name})" if name else ""
     if not is_a(handle, asyncio.TimerHandle) and bare_name(type(handle)) != "TimerHandle":
         return f"the event loop: a callback that it will run{what}"

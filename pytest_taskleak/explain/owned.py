@@ -14,6 +14,7 @@ from types import BuiltinMethodType, MethodType
 from typing import Any
 
 from pytest_taskleak.adapt.asyncio_ import coro_of, waiter_of
+from pytest_taskleak.adapt.links import frames_of
 from pytest_taskleak.explain.anatomy import LINKS, SUSPENDED, awaited_by, bare_name, exactly
 from pytest_taskleak.safely import is_a, module_name
 
@@ -135,3 +136,21 @@ def others(targets: Sequence[Any], records: Sequence[Any], parts: Sequence[Seque
         known = sum(id(x) == mark for x in gc.get_referents(*unique.values()))
         found.append(count - alone - known - shared.get(mark, 0))
     return found
+
+
+def tells_itself(chain: str, task: Any) -> bool:
+    """Tell whether the names that lead to what a task waits for are only those of the wait itself.
+
+    Parameters:
+        chain: the names, as they are told.
+        task: the task.
+    """
+    first, _, rest = chain.partition(" -> ")
+    if (rest or first).rpartition(" -> ")[2].startswith("local 'self' of "):
+        return True  # a method of the primitive: somebody waits for it, too
+    return any(f" of {frame.f_code.co_qualname} (" in first for frame in frames_of(task))
+
+
+def is_entry(chain: str, kind: str) -> bool:
+    """Tell whether a chain says only that the loop has what is left, as it must."""
+    return chain.startswith(f"a {kind} of the event loop") and (kind == "timer" or " -> " not in chain)

@@ -13,14 +13,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import Context
 from dataclasses import dataclass
-from types import (
-    BuiltinMethodType,
-    CellType,
-    CodeType,
-    FrameType,
-    FunctionType,
-    MethodType,
-)
+from types import BuiltinMethodType, CellType, CodeType, FrameType, FunctionType, MethodType
 from typing import Any
 
 from pytest_taskleak.adapt.asyncio_ import waiter_of
@@ -129,7 +122,7 @@ def member_step(holder: Any, held: Any, behind: Sequence[Any]) -> Step:
         return Step(f".{name}")
     if held is type(holder):
         return Step(".__class__")
-    return Step(f"inside a {type_name(type(holder))}", name="")
+    return Step(inside(type_name(type(holder))), name="")
 
 
 def item(holder: Any, held: Any) -> str | None:
@@ -285,7 +278,12 @@ def future_step(future: Any, held: Any) -> Step:
         return Step("", name="")
     if is_a(future, asyncio.Task):
         return Step("what it awaits" if held is waiter_of(future) else "a callback", name="")
-    return Step(f"inside a {type_name(type(future)).lstrip('_')}", name="")
+    return Step(inside(type_name(type(future)).lstrip("_")), name="")
+
+
+def inside(class_name: str) -> str:
+    """Return the words for an object whose inside nobody sees."""
+    return f"inside a{'n' * (class_name[:1] in 'AEIOU')} {class_name}"
 
 
 def containers_off(chain: Sequence[Any]) -> list[Any]:

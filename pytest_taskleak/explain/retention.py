@@ -7,6 +7,7 @@ which costs the same on any heap; then, for what nobody there holds, the heap ba
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from pytest_taskleak.explain.keepers import (
     FIXTURE,
     LOOP,
     TASK,
+    TRANSPORT,
     Start,
     fixed,
     loops_of,
@@ -33,6 +35,7 @@ from pytest_taskleak.explain.mirror import Mirror, mirrored, tops
 from pytest_taskleak.explain.owned import awaits, is_helper, others, own_chain, own_parts, own_records
 from pytest_taskleak.explain.paths import Short, containers_off, parts
 from pytest_taskleak.explain.searching import MOST_CHAINS, Chain, search_back, walk
+from pytest_taskleak.safely import is_a
 from pytest_taskleak.timing import now
 
 SECONDS = 2.0
@@ -45,7 +48,7 @@ MOST_BETWEEN = 30
 UNKNOWN = "unknown: the search for it failed"
 ONLY_WAIT = "only what it waits for: "
 CALLBACK = "a callback"
-AWAITS = ("what it awaits", "inside a ")
+AWAITS = ("what it awaits", "inside a")
 
 Found = dict[int, list[tuple[Start, Chain]]]
 
@@ -217,14 +220,14 @@ class Look:
 
 def told(start: Start, chain: Chain, short: Short) -> str:
     """Return a chain as it is told."""
-    if start.rank == LOOP and any(map(is_helper, chain[1:])):
+    if start.rank == LOOP and is_a(chain[-1], asyncio.Task) and any(map(is_helper, chain[1:])):
         return f"{ONLY_WAIT}{start.text()}"  # its own timeout
     found = parts(chain, short, root=start.text(), name=start.name)
     if start.rank == LOOP:
         # How a handle keeps its callback is the loop's affair.
-        found[1:] = [
-            part.removeprefix("._callback") for part in found[1:] if not part.startswith("inside a ")
-        ]
+        found[1:] = [part.removeprefix("._callback") for part in found[1:] if not part.startswith("inside a")]
+        if found[0] == TRANSPORT:
+            found[1:] = [part for x in found[1:] if (part := x.removeprefix(".__self__"))]
     inner = next((n for n, part in enumerate(found) if n and part.startswith(("local ", "in use in "))), 0)
     if start.rank == TASK:
         if inner == 0 and (len(found) == 1 or found[1].startswith(AWAITS)):

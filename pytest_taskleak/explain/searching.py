@@ -190,14 +190,15 @@ def search_back(
                     continue
                 objects[mark] = holder
                 below.update({(mark, o): h for h in held for o in frontier[h] & origins})
-                if mark in targets or end_at(holder) is not None:
+                if end_at(holder) is not None:
                     ends += [(mark, origin) for origin in origins]
                 else:
                     level.setdefault(mark, set()).update(origins)
         for mark, origin in ends:
             pair = ended(mark, origin, objects, below)
-            passed.add(id(pair[1]))
-            found.setdefault(origin, []).append(pair)
+            if pair is not None:
+                passed.add(id(pair[1]))
+                found.setdefault(origin, []).append(pair)
         frontier = {mark: left for mark, origins in level.items() if (left := origins - found.keys())}
         if not frontier:
             break
@@ -208,15 +209,15 @@ def search_back(
 
 def ended(
     mark: int, origin: int, objects: dict[int, Any], below: dict[tuple[int, int], int]
-) -> tuple[Start, Chain]:
-    """Return the keeper at the upper end of a chain, and the chain."""
+) -> tuple[Start, Chain] | None:
+    """Return the keeper at the upper end of a chain, and the chain; `None` if it is none any more."""
     chain = [objects[mark]]
     while mark != origin:
         mark = below[mark, origin]
         chain.append(objects[mark])
     start = end_at(chain[0])
-    if start is None:
-        raise LookupError("a chain ends at what keeps nothing")
+    if start is None:  # a module that was taken out of `sys.modules` meanwhile
+        return None
     return start, [start.thing, *chain] if start.thing is not chain[0] else chain
 
 

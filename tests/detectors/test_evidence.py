@@ -13,6 +13,7 @@ import pytest
 
 from pytest_taskleak.adapt import asyncio_, evidence
 from pytest_taskleak.adapt.waits import wait_of
+from pytest_taskleak.adapt.ways import repeats
 
 Loop = asyncio.AbstractEventLoop
 EAGER = getattr(asyncio, "eager_task_factory", None)
@@ -120,9 +121,84 @@ async def beside_comprehension() -> None:
     del numbers
 
 
+async def after_handler() -> None:
+    try:
+        raise ValueError
+    except ValueError:
+        pass
+    await never()
+
+
+async def after_block() -> None:
+    with contextlib.suppress(ValueError):
+        raise ValueError
+    async with contextlib.AsyncExitStack():
+        await asyncio.sleep(0)
+    await never()
+
+
+async def before_and_after_handlers() -> None:
+    for _ in range(2):
+        with contextlib.suppress(ValueError):
+            raise ValueError
+    try:
+        await never()
+    except ValueError:
+        for _ in range(2):
+            await asyncio.sleep(0)
+    finally:
+        for _ in range(2):
+            await asyncio.sleep(0)
+
+
+async def in_loop_of_handler() -> None:
+    try:
+        raise ValueError
+    except ValueError:
+        while STAY:
+            await never()
+
+
+async def retries() -> None:
+    while True:
+        try:
+            await never()
+        except ValueError:
+            continue
+        else:
+            break
+
+
+async def once_then_break() -> None:
+    for _ in range(3):
+        await never()
+        break
+
+
+async def returns_at_once() -> None:
+    while True:
+        await never()
+        return
+
+
+async def nested_loops() -> None:
+    for _ in range(2):
+        for _ in range(2):
+            pass
+        await never()
+
+
 @pytest.mark.parametrize(
     ("body", "found"),
     [
+        (after_handler, False),
+        (after_block, False),
+        (before_and_after_handlers, False),
+        (in_loop_of_handler, True),
+        (retries, True),
+        (once_then_break, False),
+        (returns_at_once, False),
+        (nested_loops, True),
         (no_loop, False),
         (endless, True),
         (conditional, True),
@@ -168,10 +244,8 @@ def test_the_code_that_waits_is_asked(loop: Loop) -> None:
     assert evidence.in_loop(task, wait_of(task).code)
 
 
-def test_await_itself_is_no_loop() -> None:
-    """It is compiled to one that never asks for interrupts."""
-    assert evidence.loops(no_loop.__code__) == ()
-    assert len(evidence.loops(in_for.__code__)) == 1
+def test_a_place_before_the_code() -> None:
+    assert not repeats(endless.__code__, -1)
 
 
 # --- the record of a task ---------------------------------------------------------------------------
@@ -293,7 +367,7 @@ async def fail() -> None:
 
 async def gathered(*bodies: Callable[[], Awaitable[None]], wait: bool = True) -> list[asyncio.Task[Any]]:
     """Gather tasks; a failure is asked for."""
-    tasks: list[asyncio.Task[Any]] = [asyncio.ensure_future(body()) for body in bodies]  # type: ignore[arg-type]
+    tasks: list[asyncio.Task[Any]] = [asyncio.ensure_future(body()) for body in bodies]
     outer = asyncio.gather(*tasks)
     if wait:
         await asyncio.wait([outer])
@@ -352,7 +426,7 @@ def test_to_have_failed_is_not_to_be_asked(loop: Loop) -> None:
     task = loop.create_task(fail())
     asyncio_.turn(loop, 2)
     assert evidence.has_failed(task)
-    assert task._log_traceback is True  # type: ignore[attr-defined]
+    assert task._log_traceback is True
     assert task.exception() is not None
 
 
@@ -455,6 +529,44 @@ class OldStyle:
 )
 def test_closer(kind: type, found: tuple[str, bool]) -> None:
     assert evidence.closer_of(kind()) == found
+
+
+class Flag:
+    def __init__(self, **names: object) -> None:
+        self.__dict__.update(names)
+
+
+class Slotted:
+    __slots__ = ("_closed",)
+
+    def __init__(self, *, closed: bool) -> None:
+        self._closed = closed
+
+
+class Property:
+    asked = False
+
+    @property
+    def closed(self) -> bool:
+        type(self).asked = True
+        return True
+
+
+def test_is_closed() -> None:
+    closed: list[object] = [Flag(closed=True), Flag(_closing=True), Flag(_stopped=True), Slotted(closed=True)]
+    closed.append(Flag(closed=False, _closing=True))
+    assert all(map(evidence.is_closed, closed))
+    others: list[object] = [
+        Flag(),
+        Flag(closed=False),
+        Flag(closed=1),
+        Flag(closed="yes"),
+        Lazy(),
+        Property(),
+    ]
+    others.append(Slotted(closed=False))
+    assert not any(map(evidence.is_closed, others))
+    assert not Property.asked
 
 
 # --- timers -----------------------------------------------------------------------------------------------

@@ -121,11 +121,16 @@ def test_threads_that_wait_for_each_other(suite: Suite) -> None:
                 with b:
                     pass
 
+        async def test_waits_for_its_own_loop():
+            loop = asyncio.get_running_loop()
+            asyncio.run_coroutine_threadsafe(asyncio.sleep(0), loop).result()
+
         def test_after():
             pass
         """,
     )
     ended(done, "test_takes_it_twice", "as the stacks of the threads show")
+    ended(done, "test_waits_for_its_own_loop", "as the stacks of the threads show")
     assert "thread 'other'" in ended(done, "test_circle", "as the stacks of the threads show")
     assert done.one("test_after", "call").outcome == "passed"
 
@@ -186,6 +191,35 @@ def test_what_may_still_end_is_left_alone(suite: Suite) -> None:
             timer = threading.Timer(0.8, event.set)
             timer.start()
             event.wait()
+            timer.join()
+
+        def test_a_lock_as_a_signal():
+            lock = threading.Lock()
+            lock.acquire()
+            timer = threading.Timer(0.8, lock.release)
+            timer.start()
+            lock.acquire()
+            timer.join()
+
+        def test_locks_as_signals_of_two_threads():
+            ready, go = threading.Lock(), threading.Lock()
+            ready.acquire()
+            go.acquire()
+
+            def worker():
+                ready.acquire()
+                go.acquire()
+                ready.release()
+
+            thread = threading.Thread(target=worker)
+            ready.release()
+            thread.start()
+            while not ready.locked():
+                time.sleep(0.001)
+            timer = threading.Timer(0.8, go.release)
+            timer.start()
+            ready.acquire()
+            thread.join()
             timer.join()
 
         def test_with_a_timeout():

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from pytest_taskleak.diagnosis import Diagnosis, Edge, Graph, Node
 from pytest_taskleak.model import Birth, Finding, Frame, Owner, Resource, Verdict
-from pytest_taskleak.report import text
+from pytest_taskleak.report import graph, text
 
 TEST = Owner(kind="test", name="test_fetch", nodeid="tests/test_api.py::test_fetch")
 FIXTURE = Owner(kind="fixture", name="server", scope="session", nodeid="tests/test_api.py::test_last")
@@ -188,3 +189,85 @@ def test_allow_line_is_python(name: str) -> None:
 )
 def test_permission_takes_effect_where_it_is_written(owner: Owner, line: str) -> None:
     assert text.permission(finding(owner=owner)) == line
+
+
+# --- diagnoses ------------------------------------------------------------------------------------
+
+
+DIAGNOSIS = Diagnosis(
+    finality="stuck",
+    ends="never: nothing alive can wake it (proven)",
+    waits=(("held by", "task 'ba', taken at app/bank.py:7  transfer"), ("", "... and 2 more")),
+    kept=("app.bank.TASKS['ab']", "fixture 'bank' (module) -> ._tasks[0]"),
+    cause="lock-order",
+    why="the locks are taken in different orders",
+    node="t1",
+)
+GRAPH = Graph(
+    nodes=(
+        Node(key="t1", kind="task", label="task 'ab'", where="app/bank.py:9", finality="stuck"),
+        Node(key="l1", kind="lock", label="asyncio.Lock `dst` #1"),
+        Node(key="t2", kind="task", label="task 'ba'", where="app/bank.py:9", finality="stuck"),
+        Node(key="l2", kind="lock", label="asyncio.Lock `dst` #2"),
+    ),
+    edges=(
+        Edge(source="t1", target="l1", label="waits for", where="app/bank.py:9"),
+        Edge(source="l1", target="t2", label="held by", where="app/bank.py:7"),
+        Edge(source="t2", target="l2", label="waits for", where="app/bank.py:9"),
+        Edge(source="l2", target="t1", label="held by", where="app/bank.py:7"),
+    ),
+    cycles=(("t1", "t2"),),
+)
+
+
+def test_block_with_a_diagnosis() -> None:
+    found = finding(diagnosis=DIAGNOSIS, notes=("a word",))
+    found = replace(found, resource=replace(found.resource, details=(("cancelled", "once"),)))
+    assert text.block(found) == lines(
+        """
+        TL101  task 'poller' (Poller._run) is still pending after the test ended
+          owner     test tests/test_api.py::test_fetch
+          born      app/poller.py:41  Poller.start
+                    called from tests/test_api.py:18  test_fetch
+          waiting   app/poller.py:57  Poller._run -> asyncio.sleep(30)
+          cancelled once
+          held by   task 'ba', taken at app/bank.py:7  transfer
+                    ... and 2 more
+          kept by   app.bank.TASKS['ab']
+                    fixture 'bank' (module) -> ._tasks[0]
+          ends      never: nothing alive can wake it (proven)
+          why       the locks are taken in different orders
+          note      a word
+          fix       keep the task and end it
+          allow     @pytest.mark.taskleak(allow="task:app.poller:Poller._run")
+        """
+    )
+
+
+def test_rows_without_words_are_left_out() -> None:
+    assert text.diagnosis_rows(None) == []
+    assert text.diagnosis_rows(Diagnosis()) == []
+    assert text.diagnosis_rows(Diagnosis(ends="in 3 s")) == ["  ends      in 3 s"]
+    assert text.block(finding(diagnosis=Diagnosis())) == text.block(finding())
+
+
+def test_section_tells_a_deadlock_once() -> None:
+    verdict = Verdict(findings=(finding(diagnosis=DIAGNOSIS),), graphs=(GRAPH,))
+    section = text.section(verdict)
+    assert section.count("deadlock\n") == 1
+    (story,) = graph.stories(GRAPH)
+    assert section.endswith("\n\ndeadlock\n" + "".join(f"  {line}\n" for line in story).rstrip())
+
+
+def test_section_shows_the_tree_from_verbose_on() -> None:
+    verdict = Verdict(findings=(finding(diagnosis=DIAGNOSIS),), graphs=(GRAPH, replace(GRAPH, cycles=())))
+    assert "wait-for graph" not in text.section(verdict)
+    section = text.section(verdict, verbosity=1)
+    assert section.count("wait-for graph\n  task 'ab'") == 2
+    assert section.count("deadlock\n") == 1
+    assert "├─ " in section or "└─ " in section
+
+
+def test_no_graph_no_section() -> None:
+    assert text.cycles(Verdict(graphs=(Graph(), replace(GRAPH, cycles=())))) == []
+    assert text.section(Verdict(findings=(finding(),))) == text.block(finding())
