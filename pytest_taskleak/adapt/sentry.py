@@ -11,6 +11,7 @@ import os
 import time
 import weakref
 from collections.abc import Callable
+from contextlib import suppress
 
 _start = _thread.start_new_thread
 _allocate = _thread.allocate_lock
@@ -34,20 +35,30 @@ class Sentry:
         self.runs = False
         self.stopping = _allocate()
         self.ended = _allocate()
+        self.claims: list[None] = []
         _known.add(self)
 
     def start(self) -> None:
         """Begin, unless it runs already."""
         if self.runs:
             return
-        self.runs = True
         self.stopping.acquire()
         self.ended.acquire()
+        self.claims.append(None)
+        self.runs = True
         _start(self._run, ())
 
     def stop(self) -> None:
-        """End the thread and wait until it has ended; never from within itself."""
-        if not self.runs:
+        """End the thread and wait until it has ended; never from within itself.
+
+        Several threads may fork at once: the one that gets the claim ends it, the others wait.  No lock is
+        taken for that, because a child would inherit it as it is.
+        """
+        try:
+            self.claims.pop()
+        except IndexError:
+            while self.runs:
+                _sleep(GONE)
             return
         self.stopping.release()
         self.ended.acquire()
@@ -58,7 +69,8 @@ class Sentry:
     def _run(self) -> None:
         try:
             while not self.stopping.acquire(timeout=self.period):
-                self.look()
+                with suppress(Exception):  # a look that fails has seen nothing
+                    self.look()
             self.stopping.release()
         finally:
             self.ended.release()

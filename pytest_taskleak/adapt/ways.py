@@ -82,10 +82,14 @@ def repeats(code: CodeType, offset: int) -> bool:
 
 
 def after(known: Ways, number: int) -> Iterable[int]:
-    """Return where an instruction goes on to; a jump back to the question of an `await` goes past it."""
+    """Return where an instruction goes on to.
+
+    A jump back to the question of an `await` goes past it, and so does one to the head of a `for`: what is
+    iterated over comes to its end.
+    """
     found = []
     for n in known.onwards[number]:
-        asks = n < number and known.steps[n].opname == "SEND"
+        asks = n < number and known.steps[n].opname in ("SEND", "FOR_ITER")
         found += [max(known.onwards[n])] if asks else [n]
     return (*found, *known.handlers[number])
 

@@ -256,7 +256,7 @@ class Look:
         if cycle:
             finality, ends = "deadlock", "never, as far as the stacks of the threads show"
         elif standing.kind in choosing.BLOCKED or standing.detail.startswith("in system call"):
-            finality, ends = "outside", "when the call that it is in returns"
+            finality, ends = "outside", choosing.returns(standing)
         elif standing.kind == "running":
             finality, ends = "spins", "when its own code ends"
         label, holder = standing.kind, standing.detail

@@ -240,6 +240,12 @@ CAUSES: Mapping[str, Cause] = {
         "close what it reads from, or give the call a timeout, then join() the thread",
         "sock.recv(1024)",
     ),
+    "thread-timer": Cause(
+        "threading.Timer left",
+        "nobody cancels the timer",
+        "keep the `threading.Timer`: `timer.cancel()`, then `timer.join()`",
+        "threading.Timer(30, refresh).start()",
+    ),
     "thread-busy": Cause(
         "busy thread",
         "it runs without waiting",

@@ -28,6 +28,8 @@ BY_KIND = {
     "barrier": "barrier-short",
 }
 NOUNS = {"memory-stream": "stream"}
+INTERVAL = "its interval of "
+"""How the detail of a `threading.Timer` that waits begins."""
 BLOCKED = ("socket", "sleep", "process")
 """Where a thread stands in a call that something outside ends."""
 
@@ -176,7 +178,16 @@ def of_thread(standing: Standing, *, cycle: Collection[int] = (), own: int = 0) 
         if standing.holder == own or tuple(cycle) == (own,):
             return Chosen("thread-reentry", name)
         return Chosen("thread-join-cycle" if standing.kind == "join" else "thread-lock-order", name)
+    if standing.detail.startswith(INTERVAL):
+        return Chosen("thread-timer", name)
     if standing.kind in BLOCKED or standing.detail.startswith("in system call"):
         return Chosen("thread-blocked", name)
     slug = "thread-busy" if standing.kind == "running" else "thread-no-stop"
     return Chosen(slug, name, kind=standing.kind)
+
+
+def returns(standing: Standing) -> str:
+    """Say when a thread ends that stands in a call which something outside ends."""
+    if standing.detail.startswith(INTERVAL):
+        return f"when {standing.detail} is over, and what it calls then has returned"
+    return "when the call that it is in returns"

@@ -53,6 +53,10 @@ class Proof:
     looked_at: int = 0
 
 
+TOO_MANY = Proof("unknown", reason="it reaches too many objects")
+"""What is left where a look was cut: what was not followed counts as alive."""
+
+
 def prove(
     tasks: Sequence[Any],
     *,
@@ -88,6 +92,8 @@ def prove(
             break
         if all(0 < proof.looked_at < most for proof in found.values()):
             break  # everything was seen: a larger look shows no more
+    else:
+        proofs |= {key: TOO_MANY for key, proof in proofs.items() if proof.verdict == "live"}
     return proofs
 
 

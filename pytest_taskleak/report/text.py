@@ -132,7 +132,7 @@ def cycles(verdict: Verdict, *, verbosity: int = 0) -> list[str]:
     for found in verdict.graphs:
         blocks += ["\n".join(["deadlock", *(f"  {line}" for line in story)]) for story in stories(found)]
         if verbosity > 0:
-            blocks.append("\n".join(["wait-for graph", *(f"  {line}" for line in tree(found))]))
+            blocks.append("\n".join(["wait-for graph", *(f"  {line}" for line in tree(found, ascii=True))]))
     return blocks
 
 

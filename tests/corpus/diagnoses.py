@@ -45,6 +45,7 @@ CAUSES = frozenset(
         "thread-lock-order",
         "thread-no-stop",
         "thread-reentry",
+        "thread-timer",
         "timer-left",
         "timer-rearms",
         "wait-in-lock",

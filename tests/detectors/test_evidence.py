@@ -63,6 +63,20 @@ async def in_for() -> None:
         await never()
 
 
+async def in_for_in_while() -> None:
+    while True:
+        for _ in range(3):
+            await never()
+
+
+async def retries_some_times() -> None:
+    for _ in range(3):
+        try:
+            await never()
+        except ValueError:
+            continue
+
+
 async def in_async_for() -> None:
     async def numbers() -> AsyncIterator[int]:
         for number in range(3):
@@ -198,12 +212,14 @@ async def nested_loops() -> None:
         (retries, True),
         (once_then_break, False),
         (returns_at_once, False),
-        (nested_loops, True),
+        (nested_loops, False),
         (no_loop, False),
         (endless, True),
         (conditional, True),
         (in_condition, True),
-        (in_for, True),
+        (in_for, False),
+        (in_for_in_while, True),
+        (retries_some_times, False),
         (in_async_for, True),
         (in_block_in_loop, True),
         (in_handler_in_loop, True),

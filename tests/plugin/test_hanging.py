@@ -91,7 +91,7 @@ def test_coroutines_that_wait_for_ever(suite: Suite) -> None:
     assert "due in " in text
     text = told(done, "test_circle")
     assert "never: nothing alive can wake it (proven)" in text
-    assert "\ncycle\n" in text
+    assert "\ndeadlock\n" in text
     text = told(done, "test_group")
     assert "asyncio.TaskGroup.__aexit__() `group`" in text
     assert "task 'first' (waits) waits for asyncio.Event.wait()" in text

@@ -448,6 +448,7 @@ def standing(kind: str, **more: Any) -> Standing:
         (standing("future", among=(1,)), (1,), "thread-reentry"),
         (standing("socket"), (), "thread-blocked"),
         (standing("sleep"), (), "thread-blocked"),
+        (standing("sleep", detail="its interval of 30 s"), (), "thread-timer"),
         (standing("process"), (), "thread-blocked"),
         (standing("unknown", detail="in system call read"), (), "thread-blocked"),
         (standing("running"), (), "thread-busy"),
