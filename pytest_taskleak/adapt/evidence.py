@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import collections
 import functools
 import inspect
 from collections.abc import Iterable, Iterator
@@ -11,9 +12,10 @@ from typing import Any
 
 from pytest_taskleak.adapt import asyncio_
 from pytest_taskleak.adapt.awaiting import frames_of, in_asyncio
+from pytest_taskleak.adapt.code import USER, kind_of
 from pytest_taskleak.adapt.handlers import in_handler
 from pytest_taskleak.adapt.ways import repeats
-from pytest_taskleak.safely import attribute, class_value, is_a
+from pytest_taskleak.safely import attribute, class_dict, class_value, is_a
 
 CLOSERS = ("aclose", "stop", "close", "shutdown", "disconnect", "cancel", "terminate", "wait_closed")
 """Names of methods that end what an object has started, the most telling first."""
@@ -55,6 +57,21 @@ def gathers(task: Any) -> Iterator[Any]:
                 yield cell.cell_contents
 
 
+def group_of(task: Any) -> Any:
+    """Return the TaskGroup that a task belongs to, or `None`."""
+    for callback, *_ in getattr(task, "_callbacks", None) or ():
+        owner = callback.__self__ if is_a(callback, MethodType) else None
+        if is_a(owner, asyncio.TaskGroup):
+            return owner
+    return None
+
+
+def holds_items(queue: Any) -> bool:
+    """Tell whether something is in a queue of asyncio, without asking it."""
+    items = attribute(queue, "_queue")
+    return is_a(items, (collections.deque, list)) and bool(type(items).__len__(items))
+
+
 def lost_race(task: Any, birth: Iterable[Any]) -> str:
     """Return the name of what has a winner already, for a task that was among the others; else nothing.
 
@@ -91,6 +108,12 @@ def closer_of(thing: Any) -> tuple[str, bool]:
             flags = inspect.CO_COROUTINE | inspect.CO_ITERABLE_COROUTINE
             return name, bool(found.__code__.co_flags & flags)
     return "", False
+
+
+def is_users(thing: Any) -> bool:
+    """Tell whether the class of an object is the project's own, by the file of one of its methods."""
+    methods = [x for x in class_dict(type(thing)).values() if is_a(x, FunctionType)]
+    return any(kind_of(method.__code__.co_filename) == USER for method in methods)
 
 
 def is_closed(thing: Any) -> bool:

@@ -69,8 +69,12 @@ def closing_call(keeper: Any, owner: Owner) -> str:
     name, awaited = evidence.closer_of(keeper)
     if not name:
         return ""
-    call = f"{variable(bare_name(type(keeper)))}.{name}()"
-    call = f"`await {call}`" if awaited else f"`{call}`"
+    kind = bare_name(type(keeper))
+    if evidence.is_users(keeper):
+        call = f"{variable(kind)}.{name}()"
+        call = f"`await {call}`" if awaited else f"`{call}`"
+    else:  # the test may never see that object: it is told by its class alone
+        call = f"{'await' if awaited else 'call'} the `{name}()` of the {kind}, or of what owns it,"
     if owner.kind == "fixture":
         return f"{call} behind the `yield` of fixture {owner.name!r}"
     where = {"test": "the test", "block": "the block"}.get(owner.kind, f"the {owner.kind}")

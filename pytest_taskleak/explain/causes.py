@@ -150,6 +150,18 @@ CAUSES: Mapping[str, Cause] = {
         "drain the queue when its consumer ends, or cancel and await the producer",
         "await queue.put(item)  # maxsize reached",
     ),
+    "never-drained": Cause(
+        "queue that nobody drains",
+        "nobody takes what is in the queue",
+        "end the consumer of `{name}` only after `await {name}.join()`, or take what is left before closing",
+        "await queue.join()  # and the consumer has ended",
+    ),
+    "group-open": Cause(
+        "task of an open group",
+        "the TaskGroup that it belongs to is still open",
+        "end the task that opened the group: cancel it, then `await` it; its children end with it",
+        "async with asyncio.TaskGroup() as group: group.create_task(serve())",
+    ),
     "task-done-missing": Cause(
         "queue never done",
         "`join()` waits for more `task_done()` calls than there will be",
@@ -188,7 +200,7 @@ CAUSES: Mapping[str, Cause] = {
     ),
     "peer-silent": Cause(
         "silent peer",
-        "it waits for the other end of a connection, without a timeout",
+        "it waits for the other end of a connection",
         "close the connection when its owner ends, or put the wait under `asyncio.timeout()`",
         "await reader.read()",
     ),

@@ -146,7 +146,7 @@ def at_queue(scene: Scene, task: Any, wait: Wait, finality: Finality, *, died: b
     if "put" in wait.what or "send()" in wait.what:
         return "queue-full"
     if "join" in wait.what:
-        return "task-done-missing"
+        return "never-drained" if evidence.holds_items(wait.thing) else "task-done-missing"
     if holds_what_helpers_need(scene, task, wait):
         return "wait-in-lock"
     if (died or evidence.failed_beside(task)) and finality in (*HOPELESS, "wakeable"):

@@ -215,7 +215,9 @@ class Look:
         if found:
             return tuple(found)[:MOST_CHAINS]
         pairs = self.found.get(id(self.waiters.get(mark)), ()) if mark in self.waiters else ()
-        return tuple(f"{ONLY_WAIT}{told_wait(*pair, self.short)}" for pair in pairs[:1])
+        waits = (told_wait(*pair, self.short) for pair in pairs[:1])
+        # A frame of the primitive's own method is another wait for the same thing, and keeps nothing.
+        return tuple(f"{ONLY_WAIT}{x}" for x in waits if " -> " in x or not x.startswith("local 'self' of "))
 
 
 def told(start: Start, chain: Chain, short: Short) -> str:

@@ -29,6 +29,8 @@ CAUSES = frozenset(
         "losers-left",
         "nested-permit",
         "never-fed",
+        "group-open",
+        "never-drained",
         "never-started",
         "no-sentinel",
         "no-stop",
