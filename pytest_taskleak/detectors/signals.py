@@ -284,9 +284,9 @@ class Signals(Detector):
 
     @contextlib.contextmanager
     def plant(self) -> Iterator[Any]:
-        # A signal that is ignored by default: whether it is so by default or explicitly is all the same.
-        number = getattr(signal, "SIGURG", None) if signals.in_main_thread() else None
-        if number is None or signal.getsignal(number) is not signal.SIG_DFL:
+        known = [n for name in ("SIGWINCH", "SIGURG") if (n := getattr(signal, name, None)) is not None]
+        number = next((n for n in known if signal.getsignal(n) is signal.SIG_DFL), None)
+        if number is None or not signals.in_main_thread():
             with nothing_planted():
                 yield None
             return

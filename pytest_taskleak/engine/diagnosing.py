@@ -6,8 +6,6 @@ Asked only of what is reported.  Plain strings come out, and nothing is kept.
 from __future__ import annotations
 
 import asyncio
-import os
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -20,7 +18,6 @@ from pytest_taskleak.engine.collecting import clean
 from pytest_taskleak.engine.settle import Leftover
 from pytest_taskleak.explain import choosing, threads
 from pytest_taskleak.explain.advice import keeper_of, words
-from pytest_taskleak.explain.birth import shorten
 from pytest_taskleak.explain.choosing import Chosen
 from pytest_taskleak.explain.finality import NEVER, Outlook
 from pytest_taskleak.explain.owned import is_entry, tells_itself
@@ -33,8 +30,8 @@ from pytest_taskleak.safely import is_a
 
 INSIDE = frozenset({"lock", "semaphore", "event", "condition", "barrier", "queue", "future", "memory-stream"})
 """Kinds of wait that only code of this process can end."""
-LONGEST = 120
-"""Letters of the name of a file."""
+LOST = ("exception", "coroutine")
+"""Kinds of what was lost."""
 MOST = 20
 """How many causes of one look are explained."""
 Pair = tuple[Leftover, Finding]
@@ -58,6 +55,8 @@ def diagnose(
     look = Look(pairs, watch, full=full, turned=turned)
     firsts: dict[object, Pair] = {}
     for item, f in pairs:
+        if f.kind in LOST:
+            continue  # it is over: nobody waits, and nobody keeps it from ending
         firsts.setdefault((f.code, f.owner, f.birth, f.resource.what), (item, f))
     told = [*firsts.values()][:MOST]
     chains = look.kept([item for item, _ in told])
@@ -66,32 +65,10 @@ def diagnose(
         for (item, finding), kept in zip(told, chains, strict=True)
     }
     if full and watch.folder:
+        from pytest_taskleak.engine.drawing import drawn
+
         found |= drawn(told, found, watch.folder)
     return found, look.graph if look.graph.edges else Graph()
-
-
-def drawn(told: Sequence[Pair], found: dict[int, Finding], folder: str) -> dict[int, Finding]:
-    """Draw the references that lead to what is told, a file for each owner; return the findings.
-
-    Parameters:
-        told: what is explained.
-        found: the findings, by the identity of the leftover.
-        folder: where the files go.
-    """
-    from pytest_taskleak.explain.retention import draw
-
-    pictures: dict[int, Finding] = {}
-    for owner in {f.owner: None for _, f in told}:
-        items = [item for item, f in told if f.owner == owner]
-        name = re.sub(r"\W+", "-", owner.nodeid if owner.kind == "test" else f"{owner.kind} {owner.name}")
-        path = os.path.join(folder, f"{name.strip('-')[:LONGEST]}.dot")
-        draw([item.thing for item in items], path)
-        for item in items:
-            finding = found[id(item)]
-            if finding.diagnosis is not None:
-                rows = (*finding.diagnosis.waits, ("drawn in", shorten(path, os.getcwd())))
-                pictures[id(item)] = replace(finding, diagnosis=replace(finding.diagnosis, waits=rows))
-    return pictures
 
 
 class Look:

@@ -84,6 +84,8 @@ def of_task(
         return Chosen("losers-left", name, race)
     if slug:
         return Chosen(slug, name)
+    if evidence.group_of(task) is not None:
+        return Chosen("group-open", name)
     return Chosen("no-stop" if evidence.in_loop(task, wait.code) else "abandoned", name)
 
 

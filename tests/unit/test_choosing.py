@@ -176,7 +176,7 @@ async def ring() -> None:
         (queue_empty, "never-fed", "jobs"),
         (queue_in_loop, "no-sentinel", "jobs"),
         (queue_full, "queue-full", "jobs"),
-        (queue_join, "task-done-missing", "jobs"),
+        (queue_join, "never-drained", "jobs"),
         (one_permit, "nested-permit", "pool"),
         (no_permit, "lock-kept", "pool"),
         (spins, "busy-loop", "ready"),
