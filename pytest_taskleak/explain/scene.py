@@ -58,7 +58,7 @@ class Scene:
             if self.cancelled:
                 self.proofs = prover(every, own=held, awake=self.cancelled)
         self.every = every[: 4 * MOST_TASKS]
-        self.waits: dict[int, Wait] = {id(task): waits.wait_of(task) for task in self.tasks}
+        self.waits: dict[int, Wait] = {}
         self.threads = (
             {ident: s for ident, s in all_standing().items() if ident in set(threads)} if threads else {}
         )
@@ -69,8 +69,16 @@ class Scene:
         """Return what a task waits for."""
         found = self.waits.get(id(task))
         if found is None:
-            found = self.waits[id(task)] = waits.wait_of(task)
+            found = self.waits[id(task)] = self._named(task)
         return found
+
+    def _named(self, task: Any) -> Wait:
+        """Return what a task waits for; of a helper task those that await it may know the name."""
+        found = waits.wait_of(task)
+        if found.name or found.thing is None or len(self.every) > MOST_TASKS:
+            return found
+        callers = waits.awaiters_of(task, self.every)
+        return waits.wait_of(task, callers) if callers else found
 
     def proof(self, task: Any) -> Proof:
         """Return what is proven of a task."""

@@ -104,6 +104,21 @@ def test_locks_in_opposite_order(stage: Stage, spawn: Spawn) -> None:
     assert {n.kind: n.finality for n in sight.graph.nodes} == {"task": "stuck", "lock": None}
 
 
+def test_a_helper_task_is_named_by_the_code_that_awaits_it(stage: Stage, spawn: Spawn) -> None:
+    """`shield()` runs the wait in a task of its own, whose code has no name for the event."""
+
+    async def guard() -> None:
+        ready = asyncio.Event()
+        await asyncio.shield(asyncio.create_task(ready.wait(), name="helper"))
+
+    async def build() -> None:
+        spawn(guard(), "guard")
+
+    stage.leave(build)
+    sight = stage.look()
+    assert sight.scene.wait(sight.task("helper")).name == "ready"
+
+
 def test_locks_of_a_module_are_a_cycle_all_the_same(stage: Stage, spawn: Spawn) -> None:
     stage.leave(inversion(spawn, known=True))
     sight = stage.look()
