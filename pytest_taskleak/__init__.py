@@ -6,14 +6,30 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pytest_taskleak.blocks import no_leaks
+    from pytest_taskleak.clock.face import FakeClock
     from pytest_taskleak.diagnostics import LeakError, LeakGroup, TaskLeak, TaskleakWarning
     from pytest_taskleak.fixtures import Taskleak, explain_task
+    from pytest_taskleak.loops.errors import (
+        DeadlockError,
+        ExternalWorkTimeout,
+        FakeClockError,
+        LivelockError,
+        TimeWentReal,
+        UnsupportedLoop,
+    )
     from pytest_taskleak.model import Birth, Finding, Frame, Owner, Verdict
 
     __version__: str
 
 _HOMES = {
     "no_leaks": "blocks",
+    "FakeClock": "clock.face",
+    "DeadlockError": "loops.errors",
+    "ExternalWorkTimeout": "loops.errors",
+    "FakeClockError": "loops.errors",
+    "LivelockError": "loops.errors",
+    "TimeWentReal": "loops.errors",
+    "UnsupportedLoop": "loops.errors",
     "LeakError": "diagnostics",
     "LeakGroup": "diagnostics",
     "TaskLeak": "diagnostics",
@@ -29,14 +45,21 @@ _HOMES = {
 
 __all__ = [
     "Birth",
+    "DeadlockError",
+    "ExternalWorkTimeout",
+    "FakeClock",
+    "FakeClockError",
     "Finding",
     "Frame",
     "LeakError",
     "LeakGroup",
+    "LivelockError",
     "Owner",
     "TaskLeak",
     "Taskleak",
     "TaskleakWarning",
+    "TimeWentReal",
+    "UnsupportedLoop",
     "Verdict",
     "explain_task",
     "no_leaks",

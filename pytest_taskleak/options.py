@@ -14,6 +14,8 @@ EXPLAIN = ("none", "short", "full")
 SUFFIXES = (".json", ".mmd", ".dot")
 MARKER_ARGUMENTS = ("mode", "allow", "grace", "detect", "expect", "reason")
 MARKER_NAMES = ("taskleak", "no_taskleak")
+CLOCK_NAME = "fake_clock"
+"""The name of the fixture and of its marker."""
 MARKERS = (
     (
         "taskleak(*, mode=None, allow=(), grace=None, detect=None, expect=(), reason=''): "
@@ -21,6 +23,11 @@ MARKERS = (
         "Bare, or with mode=, it also switches the check on where --taskleak is not given."
     ),
     "no_taskleak(*, reason=''): leave this test out of the leak check.",
+    (
+        "fake_clock(*, auto=True, io='grace', io_grace=0.1, hang_after=5, threads=False, wall=None, modules=(), "
+        "lateness=0, start=None, strict=False, seed=None, level='arrival', driver='auto'): "
+        "run this test in virtual time; with the fixture of that name, its options."
+    ),
 )
 
 
@@ -139,6 +146,14 @@ OPTIONS: tuple[Option, ...] = (
         values="none, USR1, USR2 or another signal of this platform",
         help="Signal on which a running session prints what everything waits for",
     ),
+    Option(
+        name="taskleak_seed",
+        flag="--taskleak-seed",
+        type="string",
+        default="none",
+        values="none, random or a whole number, 0 or more",
+        help="Seed of every fake clock: decides each order that asyncio leaves open, the same way each time",
+    ),
 )
 BY_NAME = {option.name: option for option in OPTIONS}
 
@@ -152,12 +167,14 @@ class Limits:
         exit: seconds that the process may take to end after its session, 0 for any time.
         signal: the name of the signal that asks for a dump, as `SIGUSR1`; empty for none.
         reports: the files to write, as absolute paths.
+        seed: the seed of every fake clock, `None` where each says its own.
     """
 
     timeout: float = 0.0
     exit: float = 0.0
     signal: str = ""
     reports: tuple[str, ...] = ()
+    seed: int | None = None
 
 
 def register(parser: pytest.Parser) -> None:

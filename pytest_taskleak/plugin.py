@@ -13,6 +13,7 @@ from pytest_taskleak import hooks, options
 from pytest_taskleak.starting import Starter
 
 if TYPE_CHECKING:
+    from pytest_taskleak.clock.face import FakeClock
     from pytest_taskleak.fixtures import Taskleak
 
 
@@ -42,3 +43,11 @@ def taskleak(request: pytest.FixtureRequest) -> Taskleak:
     from pytest_taskleak.fixtures import over
 
     return over(request)
+
+
+@pytest.fixture
+def fake_clock(request: pytest.FixtureRequest) -> FakeClock:
+    """Time that moves by itself: hours in milliseconds, for this test and the fixtures that ask for it."""
+    from pytest_taskleak.clocking import clock_for
+
+    return clock_for(request)

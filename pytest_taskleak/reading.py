@@ -99,8 +99,9 @@ class Reader:
             exit=self.seconds(*value_of(config, BY_NAME["taskleak_exit"]), what="exit"),
             signal=signal_of(*value_of(config, BY_NAME["taskleak_signal"])),
             reports=tuple(dict.fromkeys(reports_of(config))),
+            seed=seed_of(*value_of(config, BY_NAME["taskleak_seed"])),
         )
-        return Limits() if is_off() else read
+        return Limits(seed=read.seed) if is_off() else read
 
     def seconds(self, value: Any, where: str, *, what: str = "grace") -> float:
         """Return a number of seconds."""
@@ -234,6 +235,18 @@ def signal_of(value: Any, where: str) -> str:
         short = ["none", *(name.removeprefix("SIG") for name in names)]
         raise usage("signal", ", ".join(short), value, where, suggestion(word, short))
     return f"SIG{word.removeprefix('SIG')}"
+
+
+def seed_of(value: Any, where: str) -> int | None:
+    """Return a seed; a new one for the word `random`."""
+    word = str(value).strip().lower()
+    if word in ("", "none"):
+        return None
+    if word == "random":
+        return int.from_bytes(os.urandom(4), "big")
+    if not word.isascii() or not word.isdigit():
+        raise usage("seed", "none, random or a whole number, 0 or more", value, where, words="must be")
+    return int(word)
 
 
 def reports_of(config: pytest.Config) -> Iterator[str]:

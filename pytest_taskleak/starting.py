@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_taskleak.options import MARKER_NAMES, are_set
-from pytest_taskleak.state import POLICY, READER, WATCH
+from pytest_taskleak.options import CLOCK_NAME, MARKER_NAMES, are_set
+from pytest_taskleak.state import POLICY, READER, SEED, WATCH
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,7 +64,9 @@ class Starter:
         asked = are_set(self.config)
         watching = asked and self.policy.mode != "off"
         if asked:
-            self.guard(self.reader.limits(self.config), watching=watching)
+            limits = self.reader.limits(self.config)
+            self.config.stash[SEED] = limits.seed
+            self.guard(limits, watching=watching)
         if watching:
             self.start()
         elif xdist.is_controller(self.config):
@@ -215,6 +217,16 @@ class Starter:
             from pytest_taskleak.adapt.code import claim
 
             claim({str(item.path) for item in items})
+        self.clocks(items)
+
+    def clocks(self, items: Sequence[pytest.Item]) -> None:
+        """Prepare the tests that want a fake clock, by fixture or by marker."""
+        for item in items:
+            if CLOCK_NAME in getattr(item, "fixturenames", ()) or any(item.iter_markers(CLOCK_NAME)):
+                from pytest_taskleak.clocking import begin
+
+                begin(self.config, items)
+                return
 
 
 class Refusal:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from pytest_taskleak.clock.face import FakeClock
     from pytest_taskleak.engine.watch import Watch
     from pytest_taskleak.judge.policy import Policy
     from pytest_taskleak.reading import Reader
@@ -14,3 +15,5 @@ if TYPE_CHECKING:
 WATCH: pytest.StashKey[Watch] = pytest.StashKey()
 READER: pytest.StashKey[Reader] = pytest.StashKey()
 POLICY: pytest.StashKey[Policy] = pytest.StashKey()
+SEED: pytest.StashKey[int | None] = pytest.StashKey()
+CLOCK: pytest.StashKey[FakeClock] = pytest.StashKey()

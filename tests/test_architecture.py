@@ -21,21 +21,22 @@ DOOR = frozenset({
 })  # fmt: skip
 # The pytest side (ADR 3): what stands between the hooks and the engine.
 PYTEST_SIDE = frozenset({
-    "dumping", "exiting", "hanging", "phases", "reading", "stalling", "starting", "state", "telling",
+    "clocking", "dumping", "exiting", "hanging", "phases", "reading", "stalling", "starting", "state", "telling",
     "watching",
 })  # fmt: skip
 
 # A room may import itself and these.  `room.part` allows one file of a room only.
 MAY_IMPORT: dict[str, frozenset[str]] = {
-    "__init__": BASE | DOOR | {"fixtures", "testing"},
-    "plugin": BASE | {"fixtures", "hooks", "options", "starting"},
+    "__init__": BASE | DOOR | {"fixtures", "loops", "testing"},
+    "plugin": BASE | {"clock", "clocking", "fixtures", "hooks", "options", "starting"},
     "fixtures": BASE | DOOR | {"judge", "state"},
     "phases": BASE | {"adapt", "diagnostics", "engine", "judge"},
     "reading": BASE | {"adapt", "options", "judge"},
     "starting": BASE | DOOR | PYTEST_SIDE | {"detectors", "judge"},
     "watching": BASE | {"adapt", "engine", "phases", "stalling", "state", "telling"},
-    "state": BASE | {"engine", "judge", "reading"},
+    "state": BASE | {"clock", "engine", "judge", "reading"},
     "telling": BASE | {"adapt", "diagnostics", "report"},
+    "clocking": BASE | {"clock", "loops", "state"},
     "dumping": BASE | {"adapt", "engine", "report.story"},
     "hanging": BASE | {"adapt", "diagnostics", "dumping", "engine"},
     "stalling": BASE | {"adapt", "dumping", "engine", "hanging"},
@@ -58,13 +59,13 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "report": frozenset({"diagnosis", "model"}),
     "loops": BASE | {"adapt"},
     "groups": BASE | {"adapt"},
-    "clock": frozenset({"loops", "model"}),
+    "clock": BASE | {"adapt", "engine", "loops"},
     "storm": frozenset({"loops", "model"}),
 }
 
 # A foreign library, and the only places that may import it.
 PYTEST_ROOMS = (
-    "plugin", "options", "fixtures", "hooks", "diagnostics", "testing", "reading", "starting", "state", "telling", "watching",
+    "plugin", "clocking", "options", "fixtures", "hooks", "diagnostics", "testing", "reading", "starting", "state", "telling", "watching",
     "dumping", "exiting", "hanging", "stalling", "report.terminal", "adapt.pytest_asyncio", "adapt.xdist",
 )  # fmt: skip
 CONFINED: dict[str, tuple[str, ...]] = {
@@ -72,6 +73,7 @@ CONFINED: dict[str, tuple[str, ...]] = {
     "_pytest": PYTEST_ROOMS,
     "pluggy": PYTEST_ROOMS,
     "psutil": ("detectors", "storm"),
+    "time_machine": ("adapt.time_machine",),
     "objgraph": ("explain.retention", "storm"),
     **dict.fromkeys(
         ("aiohttp", "anyio", "pytest_aiohttp", "pytest_asyncio", "trio", "uvloop", "xdist"),

@@ -40,6 +40,7 @@ EXAMPLES = {
     "first_leak": README,
     "custom_detector": ROOT / "examples" / "custom_detector" / "README.md",
     "deadlock": ROOT / "docs" / "tutorial" / "first-deadlock.md",
+    "fake_clock": ROOT / "docs" / "tutorial" / "first-fake-clock.md",
 }
 """Each example, with the page that shows its output."""
 SHOWN = r"(<!-- output of examples/{} -->\n```text\n)(.*?)(^```$)"

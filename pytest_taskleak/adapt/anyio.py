@@ -36,6 +36,17 @@ def is_machinery(task: asyncio_.Task) -> bool:
     return code is not None and any(getattr(f, "__code__", None) is code for f in own)
 
 
+def hands_over(task: asyncio_.Task) -> bool:
+    """Tell whether a task only waits until anyio's runner task has run something for it."""
+    called = getattr(getattr(backend(), "TestRunner", None), "_call_in_runner_task", None)
+    coro = asyncio_.coro_of(task)
+    own = getattr(coro, "cr_code", None)
+    return own is not None and (
+        own is getattr(getattr(called, "__wrapped__", called), "__code__", None)
+        or own.co_name == "call_in_runner_task"
+    )
+
+
 def is_worker(thread: Any) -> bool:
     """Tell whether a thread is one of anyio's cached workers."""
     module = backend()

@@ -105,7 +105,7 @@ class Handles(Detector):
             what=what,
             module=module,
             state="is still scheduled",
-            waits_for=f"its time, due in {math.ceil(self.patience(thing) - ROUNDING)} s",
+            waits_for=f"its time, due in {math.ceil(self.patience(thing) - ROUNDING)} s{of_which(thing)}",
             role="callback",
         )
 
@@ -133,6 +133,11 @@ class Handles(Detector):
         finally:
             handle.cancel()
             loop.close()
+
+
+def of_which(handle: asyncio.TimerHandle) -> str:
+    """Say of which time the delay is, where that is not the real one."""
+    return " of virtual time" if getattr(type(handle), "virtual", False) else ""
 
 
 def innocent(handle: asyncio.TimerHandle) -> bool:

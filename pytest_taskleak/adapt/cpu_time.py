@@ -1,0 +1,104 @@
+"""Has another thread executed anything since it was last looked at, and does it sleep in the system?"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import sys
+import time
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+from pytest_taskleak.adapt.os_threads import CALLS
+from pytest_taskleak.adapt.sentry import Sentry
+
+SENTRY = Sentry._run.__code__
+_open, _read, _close = os.open, os.read, os.close
+"""Out of reach of tools that forbid a loop to call what may block."""
+_clock_of: Any = getattr(time, "pthread_getcpuclockid", None)
+WAKE_UP = 0.002
+"""Seconds in which a thread wakes up, to be on the safe side."""
+UNKNOWN = 4
+"""Switch intervals after which a thread that uses no time sleeps, where the system says nothing."""
+MOST_BYTES = 256
+TIMEOUT = 4
+"""Where the system's words of a futex have the timeout, after the call, address, operation and value."""
+
+
+def cpu_clocks() -> dict[int, int]:
+    """Return ident -> clock of its processor time, for every thread that runs Python code.
+
+    To ask for the clock of a thread that has ended may crash; so the threads are listed and asked within one
+    call of C, in which none can end.  The clock itself may be read later: that fails without harm.
+    """
+    if _clock_of is None or sys.platform != "linux":
+        return {}
+    idents, again = itertools.tee(
+        itertools.chain.from_iterable(itertools.starmap(sys._current_frames, ((),)))
+    )
+    try:
+        return dict(zip(idents, map(_clock_of, again), strict=False))
+    except OSError:
+        return {}
+
+
+read_clock: Callable[[int], float] = getattr(time, "clock_gettime", lambda _clock: 0.0)
+"""Returns the seconds of processor time on a clock; raises `OSError` once its thread has ended."""
+
+
+def used_on(clock: int | None) -> float:
+    """Return the seconds of processor time on a clock, -1 if there is none or its thread has ended."""
+    try:
+        return -1.0 if clock is None else read_clock(clock)
+    except OSError:
+        return -1.0
+
+
+def in_system(clock: int | None) -> bytes:
+    """Return what the system says of the wait in which a thread sleeps; empty if it says nothing.
+
+    It is the call and its arguments, so it is the same as long as the thread sleeps there.  It is `running`
+    as soon as the thread was woken up, even if it has got no processor yet.
+
+    Parameters:
+        clock: the clock of its processor time, which has the number of the thread (Linux, `posix-timers.h`).
+    """
+    if clock is None:
+        return b""
+    try:
+        fd = _open(f"/proc/self/task/{~(clock >> 3)}/syscall", os.O_RDONLY)
+        try:
+            return _read(fd, MOST_BYTES)
+        finally:
+            _close(fd)
+    except OSError:
+        return b""
+
+
+def sleeps(said: bytes, still: float) -> bool:
+    """Tell whether a thread that has used no processor time for some seconds is in a wait of the system.
+
+    The other way to use none is to wait for the interpreter or for a processor.  Whoever waits for the
+    interpreter wakes up again and again, after the switch interval.
+
+    Parameters:
+        said: what the system says of the thread.
+        still: the seconds.
+    """
+    words = said.split()
+    if not words:
+        return still >= UNKNOWN * sys.getswitchinterval()
+    if not words[0].isdigit():
+        return False
+    if CALLS.get(int(words[0])) != "futex":
+        return True
+    timed = len(words) <= TIMEOUT or int(words[TIMEOUT], 16) != 0
+    return still > (sys.getswitchinterval() + WAKE_UP if timed else 0)
+
+
+def is_sentry(frame: FrameType) -> bool:
+    """Tell whether a thread is one of the watcher's own."""
+    while frame.f_back is not None:
+        frame = frame.f_back
+    return frame.f_code is SENTRY

@@ -1,0 +1,256 @@
+"""How does one turn of a stock loop go, and what are its timers made of, where both must be fast?
+
+The turn does what `BaseEventLoop._run_once` of CPython 3.11 to 3.15 does, in the same order; only `select` is
+left out where it could bring nothing, and waiting is somebody else's.  Heaps are compared by a tuple, because
+that is compared in C.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import heapq
+import itertools
+import math
+import selectors
+import sys
+from asyncio import base_events, events, selector_events
+from collections.abc import Callable
+from types import CodeType, FrameType, MethodType
+from typing import Any
+
+from pytest_taskleak.adapt import turning
+from pytest_taskleak.adapt.code import SKIP, kind_of
+from pytest_taskleak.timing import now as real_now
+
+MOST_STEPS = 12
+POLL_MASK = 63
+"""A loop that has nothing but its own pipe to hear of looks at it every 64th turn."""
+LOGGER = base_events.logger
+SLOTS = {
+    *("_callback", "_args", "_cancelled", "_loop", "_source_traceback", "_repr", "__weakref__", "_context"),
+    *("_scheduled", "_when"),
+}
+KNOWN = {*events.Handle.__slots__, *events.TimerHandle.__slots__} == SLOTS
+"""Whether a handle holds what it held in CPython 3.11 to 3.15; else it fills itself, and slower."""
+CALL_AT = base_events.BaseEventLoop.call_at
+CALL_LATER = base_events.BaseEventLoop.call_later
+
+_next = itertools.count().__next__
+_context = contextvars.copy_context
+_frame = sys._getframe
+_transparent = {id(code) for code in turning.SCHEDULING_CODES}  # by identity: to hash code is slow
+_quiet = {id(code) for code in turning.SLEEP_CODES}
+
+
+class VirtualTimer(asyncio.TimerHandle):
+    """A timer that knows when it was made, and on which line; equal times go by the order of birth.
+
+    Parameters are those of `asyncio.TimerHandle`.
+    """
+
+    __slots__ = ("birth", "order")
+    virtual = True
+    birth: tuple[CodeType, int] | None
+    order: tuple[float, int]
+
+    def __init__(self, when: float, callback: Any, args: Any, loop: Any, context: Any = None) -> None:
+        if KNOWN and not loop.get_debug():
+            self._context = _context() if context is None else context
+            self._loop = loop
+            self._callback = callback
+            self._args = args
+            self._cancelled = False
+            self._repr = self._source_traceback = None
+            self._when = when
+            self._scheduled = False
+        else:
+            asyncio.TimerHandle.__init__(self, when, callback, args, loop, context)
+            if self._source_traceback:
+                del self._source_traceback[-1]
+        self.order = (when, _next())
+        frame: Any = _frame(1)
+        while id(frame.f_code) in _transparent and frame.f_back is not None:
+            frame = frame.f_back
+        self.birth = None if id(frame.f_code) in _quiet else place(frame)
+
+    def __lt__(self, other: Any) -> bool:
+        try:
+            return self.order < other.order  # type: ignore[no-any-return]
+        except AttributeError:  # a timer that is older than the clock
+            return self._when < turning.when_of(other)
+
+    __hash__ = asyncio.TimerHandle.__hash__
+
+
+def place(frame: FrameType | None) -> tuple[CodeType, int] | None:
+    """Return the code and the instruction offset of the first frame that is not of the standard library."""
+    for _ in range(MOST_STEPS):
+        if frame is None:
+            return None
+        if kind_of(frame.f_code.co_filename) < SKIP:
+            return frame.f_code, frame.f_lasti
+        frame = frame.f_back
+    return None
+
+
+def moved(handle: Any) -> None:
+    """Note that the time of a timer is another one."""
+    if type(handle) is VirtualTimer:
+        handle.order = (handle._when, handle.order[1])
+
+
+def call_later(loop: Any) -> Callable[..., asyncio.TimerHandle] | None:
+    """Return a faster `call_later` for a loop, `None` where the loop's own is not the stock one.
+
+    It does the same, without the way through `call_at`; it steps aside in debug mode, and wherever
+    `call_at` or the class of timers is somebody else's.
+    """
+    if getattr(loop.call_later, "__func__", None) is not CALL_LATER:
+        return None
+    original, push = loop.call_later, heapq.heappush
+
+    def later(delay: Any, callback: Any, *args: Any, context: Any = None) -> asyncio.TimerHandle:
+        if (
+            loop._debug
+            or loop._closed
+            or delay is None
+            or events.TimerHandle is not VirtualTimer
+            or getattr(loop.call_at, "__func__", None) is not CALL_AT
+        ):
+            other = original(delay, callback, *args, context=context)
+            if type(other) is VirtualTimer and other._source_traceback:
+                del other._source_traceback[-1]
+            return other  # type: ignore[no-any-return]
+        timer = VirtualTimer(loop.time() + delay, callback, args, loop, context)
+        push(loop._scheduled, timer)
+        timer._scheduled = True
+        return timer
+
+    _transparent.add(id(later.__code__))
+    return later
+
+
+def descriptors(loop: Any) -> Any:
+    """Return what a loop listens to, by descriptor; something of length 2 where that is not known.
+
+    It is known for the selectors of the standard library under a stock loop, whose `select` nobody has
+    replaced: there a look at them may be left out while the loop's own pipe is all there is.
+    """
+    selector = turning.selector_of(loop)
+    known = getattr(selector, "_fd_to_key", None)
+    stock = type(selector).__module__ == selectors.__name__ and type(selector.select) is MethodType
+    process = getattr(selector_events.BaseSelectorEventLoop, "_process_events", None)
+    if type(known) is not dict or not stock or type(loop)._process_events is not process:
+        return ("unknown", "unknown")
+    own = turning.own_fd(loop)
+    return known if own in known else ("unknown", "unknown")
+
+
+def signal_handlers(loop: Any) -> Any:
+    """Return the signal handlers of a loop, which hear of a signal by its pipe alone."""
+    return getattr(loop, "_signal_handlers", ())
+
+
+def overridden(loop: Any) -> bool:
+    """Tell whether a loop turns in a way of its own."""
+    return getattr(loop._run_once, "__func__", None) is not base_events.BaseEventLoop._run_once
+
+
+def drop_cancelled(loop: Any) -> Any:
+    """Drop cancelled timers as the stock loop does: all of them when they are many, else those at the head."""
+    heap = loop._scheduled
+    count = len(heap)
+    least = base_events._MIN_SCHEDULED_TIMER_HANDLES
+    fraction = base_events._MIN_CANCELLED_TIMER_HANDLES_FRACTION
+    if count > least and loop._timer_cancelled_count / count > fraction:
+        kept = []
+        for handle in heap:
+            if handle._cancelled:
+                handle._scheduled = False
+            else:
+                kept.append(handle)
+        heapq.heapify(kept)
+        loop._scheduled = kept
+        loop._timer_cancelled_count = 0
+        return kept
+    turning.prune(loop)
+    return heap
+
+
+def second_due(loop: Any) -> float:
+    """Return when the timer after the next one of a loop is due, `inf` if there is none or it is cancelled."""
+    return min((handle._when for handle in loop._scheduled[1:3] if not handle._cancelled), default=math.inf)
+
+
+def run_slowly(loop: Any, handle: Any) -> None:
+    """Run one callback in debug mode; one that blocks is slow by the real clock, too."""
+    try:
+        loop._current_handle = handle
+        began, really = loop.time(), real_now()
+        handle._run()
+        took = max(loop.time() - began, real_now() - really)
+        if took >= loop.slow_callback_duration:
+            LOGGER.warning("Executing %s took %.3f seconds", base_events._format_handle(handle), took)
+    finally:
+        loop._current_handle = None
+
+
+def plain_turn(driver: Any) -> Callable[[], None]:
+    """Return one turn of a loop, in place of its `_run_once`.
+
+    Parameters:
+        driver: has `loop`, `ready`, `busy`, `offset`, `time`, and `tired()`, `poll()`, `rest()`; see `StepDriver`.
+    """
+    loop, ready, time = driver.loop, driver.ready, driver.time
+    popleft, append, pop = ready.popleft, ready.append, heapq.heappop
+    fds, signals = driver.fds, driver.signals
+    easy, move, lateness = time.easy, time.move, time.settings.lateness
+    turns = 0
+
+    def turn() -> None:
+        nonlocal turns
+        turns += 1
+        heap = drop_cancelled(loop) if loop._timer_cancelled_count else loop._scheduled
+        looks = len(fds) > 1 or signals or not turns & POLL_MASK
+        if ready or loop._stopping:
+            driver.busy = busy = driver.busy + 1
+            if busy >= BUSY:
+                driver.tired()
+            if looks:
+                loop._process_events(driver.poll())
+        else:
+            driver.busy = 0
+            found = driver.poll() if looks else None
+            if not found and not ready:
+                if heap and not heap[0]._cancelled and easy() and not ready:
+                    move(heap[0]._when - driver.offset + lateness)
+                else:
+                    found = (not looks and driver.poll()) or driver.rest()
+            if found:
+                loop._process_events(found)
+        heap = loop._scheduled
+        if heap:
+            end = loop.time() + loop._clock_resolution
+            while heap:
+                handle = heap[0]
+                if handle._when >= end:
+                    break
+                handle = pop(heap)
+                handle._scheduled = False
+                append(handle)
+        for _ in range(len(ready)):
+            handle = popleft()
+            if handle._cancelled:
+                continue
+            if loop._debug:
+                run_slowly(loop, handle)
+            else:
+                handle._run()
+        handle = None  # no cycle when an exception comes up
+
+    return turn
+
+
+BUSY = 1_000
+"""Turns without a rest after which a driver is asked what to do about it."""
