@@ -6,7 +6,6 @@ pytest lives in real time.
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import inspect
 import os
@@ -16,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from pytest_taskleak.adapt import asyncio_
 from pytest_taskleak.clock.face import FakeClock, force_of
 from pytest_taskleak.loops.settings import Settings
 from pytest_taskleak.state import CLOCK, SEED
@@ -141,12 +141,17 @@ def border(function: Callable[..., Any], clock: FakeClock) -> Callable[..., Any]
     @functools.wraps(function)
     async def test(*args: Any, **options: Any) -> Any:
         __tracebackhide__ = True
-        loop, task, force = asyncio.get_running_loop(), asyncio.current_task(), force_of(clock)
+        loop, task, force = asyncio_.running_loop(), asyncio_.running_task(), force_of(clock)
+        if loop is None:  # trio runs it
+            return await function(*args, **options)
         force.world.attach_running(loop)
         force.others(loop, task)
         with force.border(task):
             return await function(*args, **options)
 
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    if code is not None:  # reports tell a task by the name in its code
+        test.__code__ = test.__code__.replace(co_name=code.co_name, co_qualname=code.co_qualname)
     return test
 
 

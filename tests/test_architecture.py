@@ -36,7 +36,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "watching": BASE | {"adapt", "engine", "phases", "stalling", "state", "telling"},
     "state": BASE | {"clock", "engine", "judge", "reading"},
     "telling": BASE | {"adapt", "diagnostics", "report"},
-    "clocking": BASE | {"clock", "loops", "state"},
+    "clocking": BASE | {"adapt", "clock", "loops", "state"},
     "dumping": BASE | {"adapt", "engine", "report.story"},
     "hanging": BASE | {"adapt", "diagnostics", "dumping", "engine"},
     "stalling": BASE | {"adapt", "dumping", "engine", "hanging"},

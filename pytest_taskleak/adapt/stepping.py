@@ -33,8 +33,8 @@ SLOTS = {
 }
 KNOWN = {*events.Handle.__slots__, *events.TimerHandle.__slots__} == SLOTS
 """Whether a handle holds what it held in CPython 3.11 to 3.15; else it fills itself, and slower."""
-CALL_AT = base_events.BaseEventLoop.call_at
-CALL_LATER = base_events.BaseEventLoop.call_later
+CALL_AT = turning.stock(base_events.BaseEventLoop.call_at)
+CALL_LATER = turning.stock(base_events.BaseEventLoop.call_later)
 
 _next = itertools.count().__next__
 _context = contextvars.copy_context
@@ -55,23 +55,16 @@ class VirtualTimer(asyncio.TimerHandle):
     order: tuple[float, int]
 
     def __init__(self, when: float, callback: Any, args: Any, loop: Any, context: Any = None) -> None:
-        if KNOWN and not loop.get_debug():
-            self._context = _context() if context is None else context
-            self._loop = loop
-            self._callback = callback
-            self._args = args
-            self._cancelled = False
-            self._repr = self._source_traceback = None
-            self._when = when
-            self._scheduled = False
-        else:
-            asyncio.TimerHandle.__init__(self, when, callback, args, loop, context)
-            if self._source_traceback:
-                del self._source_traceback[-1]
-        self.order = (when, _next())
         frame: Any = _frame(1)
         while id(frame.f_code) in _transparent and frame.f_back is not None:
             frame = frame.f_back
+        if KNOWN and not loop.get_debug():
+            fill(self, when, callback, args, loop, context, frame)
+            return
+        asyncio.TimerHandle.__init__(self, when, callback, args, loop, context)
+        if self._source_traceback:
+            del self._source_traceback[-1]
+        self.order = (when, _next())
         self.birth = None if id(frame.f_code) in _quiet else place(frame)
 
     def __lt__(self, other: Any) -> bool:
@@ -81,6 +74,33 @@ class VirtualTimer(asyncio.TimerHandle):
             return self._when < turning.when_of(other)
 
     __hash__ = asyncio.TimerHandle.__hash__
+
+
+def fill(
+    timer: VirtualTimer, when: float, callback: Any, args: Any, loop: Any, context: Any, frame: FrameType
+) -> None:
+    """Do what `TimerHandle.__init__` does outside of debug mode, and note the birth.
+
+    Parameters:
+        timer: a new one.
+        when: and the rest: see `asyncio.TimerHandle`.
+        callback: see there.
+        args: see there.
+        loop: see there.
+        context: see there.
+        frame: who makes it.
+    """
+    timer._context = _context() if context is None else context
+    timer._loop = loop
+    timer._callback = callback
+    timer._args = args
+    timer._cancelled = False
+    timer._repr = None
+    timer._source_traceback = None
+    timer._when = when
+    timer._scheduled = False
+    timer.order = (when, _next())
+    timer.birth = None if id(frame.f_code) in _quiet else place(frame)
 
 
 def place(frame: FrameType | None) -> tuple[CodeType, int] | None:
@@ -94,12 +114,6 @@ def place(frame: FrameType | None) -> tuple[CodeType, int] | None:
     return None
 
 
-def moved(handle: Any) -> None:
-    """Note that the time of a timer is another one."""
-    if type(handle) is VirtualTimer:
-        handle.order = (handle._when, handle.order[1])
-
-
 def call_later(loop: Any) -> Callable[..., asyncio.TimerHandle] | None:
     """Return a faster `call_later` for a loop, `None` where the loop's own is not the stock one.
 
@@ -108,7 +122,7 @@ def call_later(loop: Any) -> Callable[..., asyncio.TimerHandle] | None:
     """
     if getattr(loop.call_later, "__func__", None) is not CALL_LATER:
         return None
-    original, push = loop.call_later, heapq.heappush
+    original, push, new = loop.call_later, heapq.heappush, VirtualTimer.__new__
 
     def later(delay: Any, callback: Any, *args: Any, context: Any = None) -> asyncio.TimerHandle:
         if (
@@ -116,13 +130,15 @@ def call_later(loop: Any) -> Callable[..., asyncio.TimerHandle] | None:
             or loop._closed
             or delay is None
             or events.TimerHandle is not VirtualTimer
+            or not KNOWN
             or getattr(loop.call_at, "__func__", None) is not CALL_AT
         ):
             other = original(delay, callback, *args, context=context)
             if type(other) is VirtualTimer and other._source_traceback:
                 del other._source_traceback[-1]
             return other  # type: ignore[no-any-return]
-        timer = VirtualTimer(loop.time() + delay, callback, args, loop, context)
+        timer = new(VirtualTimer)
+        fill(timer, loop.time() + delay, callback, args, loop, context, _frame(1))
         push(loop._scheduled, timer)
         timer._scheduled = True
         return timer

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-import sys
+import inspect
 from asyncio import base_events, events
 from collections.abc import Callable
 from operator import attrgetter
@@ -224,19 +224,18 @@ def set_timer_class(kind: type[asyncio.TimerHandle]) -> None:
     events.TimerHandle = kind  # type: ignore[misc]
 
 
-SLEEP_CODES = frozenset(
-    code
-    for code in (
-        getattr(asyncio.sleep, "__code__", None),
-        getattr(asyncio.timeouts.Timeout.reschedule, "__code__", None),
-        getattr(getattr(asyncio.tasks, "_wait", None), "__code__", None),
-    )
-    if code is not None
+def stock(function: Any) -> Any:
+    """Return a function of asyncio itself, below whatever wraps it just now."""
+    return inspect.unwrap(function)
+
+
+def codes_of(*functions: Any) -> frozenset[Any]:
+    """Return the code of functions of asyncio, of those that there are."""
+    return frozenset(stock(each).__code__ for each in functions if hasattr(each, "__code__"))
+
+
+SLEEP_CODES = codes_of(
+    asyncio.sleep, asyncio.timeouts.Timeout.reschedule, getattr(asyncio.tasks, "_wait", None)
 )
 """The code of asyncio that makes a timer for a task, whose own await chain tells where."""
-SCHEDULING_CODES = frozenset({base_events.BaseEventLoop.call_later.__code__, base_events.BaseEventLoop.call_at.__code__})
-
-
-def calls_of(depth: int) -> Any:
-    """Return the frame that made a timer, past the loop's own methods and what wraps them."""
-    return sys._getframe(depth + 1)
+SCHEDULING_CODES = codes_of(base_events.BaseEventLoop.call_later, base_events.BaseEventLoop.call_at)

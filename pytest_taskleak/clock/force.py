@@ -10,6 +10,8 @@ from types import TracebackType
 from typing import Any
 
 from pytest_taskleak.adapt import asyncio_
+from pytest_taskleak.adapt.code import USER, kind_of
+from pytest_taskleak.clock.endless import Endless
 from pytest_taskleak.clock.ending import Ending
 from pytest_taskleak.clock.timers import owned
 from pytest_taskleak.loops.errors import FakeClockError
@@ -31,6 +33,7 @@ class Force:
         self.time = self.world.time
         self.ending = Ending(threading.get_ident())
         self.time.verdict = self.ending.verdict
+        self.time.often = Endless(self.ending).look
         self.background: weakref.WeakSet[Any] = weakref.WeakSet()
 
     @property
@@ -140,4 +143,17 @@ class Border:
         error = self.ending.take(raised)
         self.ending.root = self.outer
         if error is not None:
-            raise error from None
+            raise error.with_traceback(to_the_user(trace)) from None
+
+
+def to_the_user(trace: TracebackType | None) -> TracebackType | None:
+    """Return a traceback that ends at the user's innermost line; whole if none of its lines is the user's."""
+    entries = []
+    while trace is not None:
+        entries.append(trace)
+        trace = trace.tb_next
+    own = [place for place, each in enumerate(entries) if kind_of(each.tb_frame.f_code.co_filename) == USER]
+    kept: TracebackType | None = None
+    for each in reversed(entries[: own[-1] + 1] if own else entries):
+        kept = TracebackType(kept, each.tb_frame, each.tb_lasti, each.tb_lineno)
+    return kept

@@ -14,8 +14,9 @@ from typing import Any
 
 from pytest_taskleak.adapt.stepping import BUSY
 from pytest_taskleak.adapt.uvloop import Inside, Overrides, UvTimer, native, see_through, stand_in, surface
+from pytest_taskleak.loops.creeping import creep
 from pytest_taskleak.loops.driver import Driver
-from pytest_taskleak.loops.hooks import CREEP, CREEP_TURNS, LIVELOCK, MOST_BUSY, RESOLUTION
+from pytest_taskleak.loops.hooks import CREEP_TURNS, MOST_BUSY, RESOLUTION
 from pytest_taskleak.loops.moment import COARSE, grain
 from pytest_taskleak.loops.naming import Naming
 from pytest_taskleak.loops.patience import LONGEST, Patience
@@ -23,7 +24,6 @@ from pytest_taskleak.loops.registered import Registered
 from pytest_taskleak.loops.uv_outside import UvOutside
 from pytest_taskleak.loops.uv_timers import Heap
 from pytest_taskleak.loops.virtual import NEVER, VirtualTime
-from pytest_taskleak.loops.wait import Wait
 
 QUIET_TURNS = 2
 """Turns without anything to run after which a loop without connections rests."""
@@ -160,8 +160,18 @@ class UvloopDriver(Driver):
             self._probing = None
 
     def _probe(self) -> None:
-        """Look whether anything else ran since the last turn, and let time move if nothing does."""
+        """Let time move if nothing else has anything to do."""
         self._probing = None
+        try:
+            self._look()
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as failure:  # noqa: BLE001 -- it comes up where the loop was started
+            self._withdraw()
+            surface(self.loop, failure)
+
+    def _look(self) -> None:
+        """Look whether anything else ran since the last turn."""
         if self._watches.undo:
             self._watches.restore()
             self._wakes()
@@ -170,9 +180,15 @@ class UvloopDriver(Driver):
             return
         self.busy = 0
         self._quiet += 1
-        if self._quiet < QUIET_TURNS or (self.inside.connected() and self._in_flight()):
+        if self._quiet < QUIET_TURNS:
             self._again()
             return
+        connected = self.inside.connected()
+        if connected and self._in_flight():
+            self._again()
+            return
+        active, self._ran = self._ran, False
+        self.outside.see(active=active, connected=connected)
         self._rest()
 
     def _active(self) -> None:
@@ -182,7 +198,9 @@ class UvloopDriver(Driver):
         self._quiet = self._stale = 0
         self.busy += 1
         if self.busy >= BUSY and not self.busy % CREEP_TURNS:
-            self._busy()
+            in_vain = self.busy >= MOST_BUSY and not self.inside.connected()
+            self.busy = 0 if in_vain else self.busy
+            creep(self.patience, in_vain=in_vain)
         self._again()
 
     def _in_flight(self) -> bool:
@@ -194,18 +212,12 @@ class UvloopDriver(Driver):
 
     def _rest(self) -> None:
         """Move time, or wait until it may move."""
-        try:
-            active, self._ran = self._ran, False
-            self.outside.see(active=active)
-            why = self.naming.look()
-            if why is not None:
-                why = self.patience.stand(why)
-            else:
-                self.resting = True
-                why = self.patience.ask()
-        except BaseException as failure:  # noqa: BLE001 -- it comes up where the loop was started
-            self._withdraw()
-            surface(self.loop, failure)
+        why = self.naming.look()
+        if why is not None:
+            why = self.patience.stand(why)
+        else:
+            self.resting = True
+            why = self.patience.ask()
         if why is None and (self._fire() or self.ready):
             self._goes_on()
             return
@@ -257,25 +269,6 @@ class UvloopDriver(Driver):
             return False
         self.heap.fire(now)
         return True
-
-    def _busy(self) -> None:
-        """Let time creep in a loop that never rests, as it would in life; say so if that goes on for ever."""
-        time = self.time
-        with time.lock:
-            if time.real_since is not None:
-                return
-            why = self.patience.stand(time.standing(self))
-            self.patience.since = None  # the loop runs meanwhile, it does not wait
-            if why is not None:
-                return
-            if self.busy >= MOST_BUSY and not self.inside.connected():
-                self.busy = 0
-                time.verdict(time, Wait("livelock", LIVELOCK))
-            due = time.due()
-            if time.free and due < NEVER:
-                time.stats.busy_turns += CREEP_TURNS
-                time.move(min(time.now + CREEP * CREEP_TURNS, max(due, time.now)))
-                time.wake_due(self)
 
     def raise_next(self, error: BaseException) -> None:
         self._soon(surface, self.loop, error)

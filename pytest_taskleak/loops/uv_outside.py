@@ -26,13 +26,14 @@ class UvOutside:
         self._moved = Moved(time)
         self._children: dict[int, Child] = {}
 
-    def see(self, *, active: bool) -> None:
+    def see(self, *, active: bool, connected: bool) -> None:
         """Tell what is new.
 
         Parameters:
             active: whether the loop has run anything since the last time.
+            connected: whether the loop has a connection, or watches a socket.
         """
-        if self.inside.connected():
+        if connected:
             own = self.inside.own_sockets()
             self._moved.see((fd for fd in self.inside.sockets() if fd not in own), active=active)
         if self._children or any(self.inside.groups):

@@ -21,6 +21,8 @@ from pytest_taskleak.timing import now as real_now
 NEVER = math.inf
 plainly = float.__sub__
 """Subtraction that rounds nothing, whatever sort of float it is."""
+OFTEN = 2**14 - 1
+"""Once in so many jumps and one it is looked at whether the test gets on."""
 NOT_TOLD = ("real", "turn")
 """Causes for which time does not stand."""
 
@@ -95,6 +97,7 @@ class VirtualTime:
         self.coarse: list[Callable[[float], None]] = []  # told when floats no longer tell a nanosecond apart
         self.faces: list[Callable[[], None]] = []  # told when it begins or ends to follow real time
         self.verdict: Verdict = nothing
+        self.often: Callable[[VirtualTime], None] = lambda time: None  # called once in very many jumps
         self.noted = 0.0  # the real time up to which `stats.real_wait` is complete
         self.over = False  # nobody drives the loops any more
 
@@ -133,6 +136,8 @@ class VirtualTime:
         stats = self.stats
         stats.jumps += 1
         stats.moved += plainly(when, before)
+        if not stats.jumps & OFTEN:
+            self.often(self)
         if when >= COARSE:
             for told in self.coarse:
                 told(when)

@@ -230,7 +230,7 @@ async def test_two_tasks_advance_at_once(fake_clock: FakeClock) -> None:
         await fake_clock.advance(delay)
         return fake_clock.elapsed
 
-    assert await asyncio.gather(move(5), move(2)) == [5.0, 2.0]
+    assert list(await asyncio.gather(move(5), move(2))) == [5.0, 2.0]
 
 
 async def test_an_advance_that_is_cancelled_is_forgotten(fake_clock: FakeClock) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from tests.conftest import Suite
+    from tests.conftest import Done, Suite
 
 QUICK = """
 import time
@@ -380,3 +380,54 @@ def test_xdist(suite: Suite) -> None:
         process=True,
     )
     assert done.counts == "6 passed"
+
+SEEDED = """
+        import pathlib
+
+        async def test_it(fake_clock):
+            order = []
+
+            async def wait(number):
+                await asyncio.sleep(1)
+                order.append(number)
+
+            await asyncio.gather(*(wait(number) for number in range(20)))
+            with pathlib.Path(__file__).with_name("orders").open("a") as file:
+                file.write(f"{order}\\n")
+            assert 0
+"""
+
+
+def trace_in(done: Done) -> str:
+    """Return the line that tells how a failure is run again."""
+    (section,) = [text for name, text in done.one("test_it", "call").sections if "fake clock" in name]
+    (line,) = [line for line in section.splitlines() if line.startswith("seed ")]
+    return line
+
+
+def test_a_seed_decides_the_order_and_is_printed(suite: Suite) -> None:
+    lines = [trace_in(suite(SEEDED, f"--taskleak-seed={seed}")) for seed in (7, 7, 8)]
+    assert lines[0].startswith("seed 7, trace ")
+    assert lines[0].endswith(": to run it again: --taskleak-seed=7")
+    assert lines[0] == lines[1]
+    assert lines[0].split()[3] != lines[2].split()[3]
+    first, second, third = (suite.pytester.path / "orders").read_text().splitlines()
+    assert first == second
+    assert first != third
+
+
+def test_a_random_seed_can_be_run_again(suite: Suite) -> None:
+    line = trace_in(suite(SEEDED, "--taskleak-seed=random"))
+    assert trace_in(suite(SEEDED, line.rpartition(" ")[2])) == line
+
+
+def test_without_a_seed_nothing_is_said_of_it(suite: Suite) -> None:
+    done = suite(SEEDED)
+    assert not [text for _, text in done.one("test_it", "call").sections if "seed" in text]
+
+
+@pytest.mark.parametrize("value", ["x", "-1", "1.5"])
+def test_a_bad_seed(suite: Suite, value: str) -> None:
+    done = suite(SEEDED, f"--taskleak-seed={value}")
+    assert done.ret == pytest.ExitCode.USAGE_ERROR
+    assert f"'seed' must be none, random or a whole number, 0 or more - got '{value}'" in done.out + done.err

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import threading
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 
 from pytest_taskleak import DeadlockError, ExternalWorkTimeout, FakeClock, LivelockError
+from pytest_taskleak.clock import endless
 
 if TYPE_CHECKING:
     from tests.conftest import Suite
@@ -237,6 +239,56 @@ def test_who_never_rests_is_named() -> None:
     with pytest.raises(LivelockError, match="never comes to rest") as caught:
         asyncio.run(main())
     assert "spinner" in str(caught.value)
+
+
+async def beat() -> None:
+    while True:
+        await asyncio.sleep(30)
+
+
+def test_who_waits_for_ever_beside_a_heartbeat_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(endless, "MOST_JUMPS", 40_000)
+
+    async def main() -> None:
+        async with FakeClock(), asyncio.TaskGroup() as group:
+            group.create_task(beat(), name="heart")
+            group.create_task(forever(), name="waiter")
+
+    with pytest.raises(LivelockError, match="timers never end") as caught:
+        asyncio.run(main())
+    assert "'waiter'" in str(caught.value)
+
+
+def test_who_waits_long_beside_a_heartbeat_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(endless, "MOST_JUMPS", 40_000)
+
+    async def sleep() -> None:
+        await asyncio.sleep(30 * 100_000)
+
+    async def main() -> float:
+        async with FakeClock() as clock:
+            heart = asyncio.create_task(beat())
+            await asyncio.create_task(sleep())
+            heart.cancel()
+            return clock.elapsed
+
+    assert asyncio.run(main()) == 30 * 100_000
+
+
+def test_code_that_reads_another_clock_is_noted() -> None:
+    async def poll() -> None:
+        until = time.monotonic() + 60
+        for _ in range(20_000):
+            if time.monotonic() < until:
+                await asyncio.sleep(0.1)
+
+    async def main() -> list[str]:
+        async with FakeClock() as clock:
+            await poll()
+            return clock.stats.notes
+
+    (note,) = asyncio.run(main())
+    assert "poll reads time.monotonic(), which this clock does not move" in note
 
 
 def test_in_a_test_run(suite: Suite) -> None:

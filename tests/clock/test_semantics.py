@@ -219,7 +219,7 @@ def test_child_unawaited_jumps() -> None:
         )
         await asyncio.sleep(3600)
         assert clock.elapsed == 3600
-        await process.communicate()
+        await process.communicate(b"\n")
 
     assert run(story).elapsed == 3600
 

@@ -6,6 +6,8 @@ A suite is made ready once and kept in the cache. Then its tests run plain and w
 no test may change its outcome but by leaking, and every distinct finding is listed, to be judged
 by a person. Without --wheel and --plugin-path only the plain runs are made. POSIX only.
 
+With `--flags "-p under_the_clock"` every test runs under the fake clock instead, without the watch.
+
 Exit status: 0 nothing to complain of, 1 a test changed or a run broke, 2 wrong usage.
 """
 

@@ -18,6 +18,7 @@ from recipes import Suite
 
 HELPER = Path(__file__).with_name("collect.py")
 HELPER_NAME = "taskleak_downstream_collect"  # its own name, in a folder of its own: nothing is shadowed
+CLOCK = Path(__file__).with_name("under_the_clock.py")
 HELPERS = ("psutil", "objgraph")  # what the plugin needs besides pytest; there in both runs
 FOREIGN = ("PYTHONPATH", "PYTEST_ADDOPTS", "PYTEST_PLUGINS", "TASKLEAK", "VIRTUAL_ENV", "COLUMNS")
 
@@ -56,6 +57,7 @@ class Workshop:
         helper = self.cache / "helper"
         helper.mkdir(exist_ok=True)
         shutil.copy(HELPER, helper / f"{HELPER_NAME}.py")
+        shutil.copy(CLOCK, helper)
 
     def source(self, suite: Suite) -> Path:
         """The unpacked sources, where the suite is run."""
