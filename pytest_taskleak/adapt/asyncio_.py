@@ -19,6 +19,7 @@ from pytest_taskleak.safely import attribute, is_a
 Loop = asyncio.AbstractEventLoop
 Task = asyncio.Task[Any]
 
+UV_DRIVER = ("pytest_taskleak.loops.uv",)
 UVLOOP = ("uvloop",)
 """What must be imported before uvloop's loop class can be patched."""
 
@@ -148,8 +149,14 @@ def scheduled(loop: Loop) -> list[asyncio.TimerHandle]:
     handles = []
     for referent in gc.get_referents(loop):
         if type(referent) is set:
-            handles += [h for h in list(referent) if type(h).__name__ == "TimerHandle"]
+            handles += [virtual(h) for h in list(referent) if type(h).__name__ == "TimerHandle"]
     return sorted((h for h in handles if timer_alive(h)), key=lambda h: h.when())
+
+
+def virtual(handle: Any) -> Any:
+    """Return the timer of a fake clock that waits in real time by a handle of uvloop, else the handle."""
+    timer = getattr(handle_parts(handle)[0], "__self__", None)
+    return timer if hasattr(type(timer), "virtual") else handle
 
 
 def has_timers(loop: Loop) -> bool:
@@ -223,6 +230,12 @@ def loop_classes() -> Iterator[type]:
     """Yield the classes on which births are seen: the stock one, and uvloop's once imported."""
     yield asyncio.BaseEventLoop
     yield from uvloops()
+
+
+def uv_drivers() -> list[type]:
+    """Return the class whose methods stand in for those of uvloop under a fake clock, once it is imported."""
+    found = getattr(sys.modules.get("pytest_taskleak.loops.uv"), "UvloopDriver", None)
+    return [] if found is None else [found]
 
 
 def uvloops() -> list[type]:

@@ -160,6 +160,15 @@ def _worker(frame: FrameType, drained: Callable[[Any], bool]) -> Place:
     return Place(waits, sure=sure, idle=True)
 
 
+def _trio_worker(frame: FrameType) -> Place:
+    """Tell of a thread of trio whether it has no work: work is put down before the thread is woken."""
+    worker = frame.f_locals.get("self")
+    lock = attribute(worker, "_worker_lock")
+    if type(lock) is not Lock:
+        return RUNS
+    return Place(lambda: lock.locked() and attribute(worker, "_job") is None, sure=True, idle=True)
+
+
 def _selector(frame: FrameType) -> Place:
     own = frame.f_locals
     selector, timeout = own.get("self"), _seconds(own.get("timeout"))
@@ -230,6 +239,7 @@ def _receive(frame: FrameType) -> Place:
 RULES: dict[str, Callable[[FrameType], Place | None]] = {
     "threading.Condition.wait": _condition,
     "threading.Thread._wait_for_tstate_lock": _join,  # up to 3.12
+    "trio._core._thread_cache.WorkerThread._work": _trio_worker,
     "selectors.EpollSelector.select": _selector,
     "selectors.KqueueSelector.select": _selector,
     "selectors._PollLikeSelector.select": _selector,

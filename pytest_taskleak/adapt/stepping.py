@@ -26,15 +26,17 @@ from pytest_taskleak.timing import now as real_now
 MOST_STEPS = 12
 POLL_MASK = 63
 """A loop that has nothing but its own pipe to hear of looks at it every 64th turn."""
-LOGGER = base_events.logger
+_base: Any = base_events
+_Loop: Any = base_events.BaseEventLoop
+LOGGER = _base.logger
 SLOTS = {
     *("_callback", "_args", "_cancelled", "_loop", "_source_traceback", "_repr", "__weakref__", "_context"),
     *("_scheduled", "_when"),
 }
 KNOWN = {*events.Handle.__slots__, *events.TimerHandle.__slots__} == SLOTS
 """Whether a handle holds what it held in CPython 3.11 to 3.15; else it fills itself, and slower."""
-CALL_AT = turning.stock(base_events.BaseEventLoop.call_at)
-CALL_LATER = turning.stock(base_events.BaseEventLoop.call_later)
+CALL_AT = turning.stock(_Loop.call_at)
+CALL_LATER = turning.stock(_Loop.call_later)
 
 _next = itertools.count().__next__
 _context = contextvars.copy_context
@@ -62,8 +64,7 @@ class VirtualTimer(asyncio.TimerHandle):
             fill(self, when, callback, args, loop, context, frame)
             return
         asyncio.TimerHandle.__init__(self, when, callback, args, loop, context)
-        if self._source_traceback:
-            del self._source_traceback[-1]
+        told_from_caller(self)
         self.order = (when, _next())
         self.birth = None if id(frame.f_code) in _quiet else place(frame)
 
@@ -71,13 +72,13 @@ class VirtualTimer(asyncio.TimerHandle):
         try:
             return self.order < other.order  # type: ignore[no-any-return]
         except AttributeError:  # a timer that is older than the clock
-            return self._when < turning.when_of(other)
+            return turning.when_of(self) < turning.when_of(other)
 
     __hash__ = asyncio.TimerHandle.__hash__
 
 
 def fill(
-    timer: VirtualTimer, when: float, callback: Any, args: Any, loop: Any, context: Any, frame: FrameType
+    timer: Any, when: float, callback: Any, args: Any, loop: Any, context: Any, frame: FrameType
 ) -> None:
     """Do what `TimerHandle.__init__` does outside of debug mode, and note the birth.
 
@@ -101,6 +102,12 @@ def fill(
     timer._scheduled = False
     timer.order = (when, _next())
     timer.birth = None if id(frame.f_code) in _quiet else place(frame)
+
+
+def told_from_caller(timer: Any) -> None:
+    """Leave a function of ours out of what debug mode tells of the birth of a timer."""
+    if timer._source_traceback:
+        del timer._source_traceback[-1]
 
 
 def place(frame: FrameType | None) -> tuple[CodeType, int] | None:
@@ -133,11 +140,11 @@ def call_later(loop: Any) -> Callable[..., asyncio.TimerHandle] | None:
             or not KNOWN
             or getattr(loop.call_at, "__func__", None) is not CALL_AT
         ):
-            other = original(delay, callback, *args, context=context)
-            if type(other) is VirtualTimer and other._source_traceback:
-                del other._source_traceback[-1]
+            other: Any = original(delay, callback, *args, context=context)
+            if type(other) is VirtualTimer:
+                told_from_caller(other)
             return other  # type: ignore[no-any-return]
-        timer = new(VirtualTimer)
+        timer: Any = new(VirtualTimer)
         fill(timer, loop.time() + delay, callback, args, loop, context, _frame(1))
         push(loop._scheduled, timer)
         timer._scheduled = True
@@ -170,15 +177,15 @@ def signal_handlers(loop: Any) -> Any:
 
 def overridden(loop: Any) -> bool:
     """Tell whether a loop turns in a way of its own."""
-    return getattr(loop._run_once, "__func__", None) is not base_events.BaseEventLoop._run_once
+    return getattr(loop._run_once, "__func__", None) is not _Loop._run_once
 
 
 def drop_cancelled(loop: Any) -> Any:
-    """Drop cancelled timers as the stock loop does: all of them when they are many, else those at the head."""
+    """Drop cancelled timers as the stock loop does: all when they are many, else those at the head."""
     heap = loop._scheduled
     count = len(heap)
-    least = base_events._MIN_SCHEDULED_TIMER_HANDLES
-    fraction = base_events._MIN_CANCELLED_TIMER_HANDLES_FRACTION
+    least = _base._MIN_SCHEDULED_TIMER_HANDLES
+    fraction = _base._MIN_CANCELLED_TIMER_HANDLES_FRACTION
     if count > least and loop._timer_cancelled_count / count > fraction:
         kept = []
         for handle in heap:
@@ -195,8 +202,9 @@ def drop_cancelled(loop: Any) -> Any:
 
 
 def second_due(loop: Any) -> float:
-    """Return when the timer after the next one of a loop is due, `inf` if there is none or it is cancelled."""
-    return min((handle._when for handle in loop._scheduled[1:3] if not handle._cancelled), default=math.inf)
+    """Return when the timer after the next one of a loop is due, `inf` without one that is armed."""
+    second = loop._scheduled[1:3]
+    return min((handle._when for handle in second if not handle._cancelled), default=math.inf)
 
 
 def run_slowly(loop: Any, handle: Any) -> None:
@@ -207,16 +215,21 @@ def run_slowly(loop: Any, handle: Any) -> None:
         handle._run()
         took = max(loop.time() - began, real_now() - really)
         if took >= loop.slow_callback_duration:
-            LOGGER.warning("Executing %s took %.3f seconds", base_events._format_handle(handle), took)
+            LOGGER.warning("Executing %s took %.3f seconds", _base._format_handle(handle), took)
     finally:
         loop._current_handle = None
+
+
+def set_turn(loop: Any, turn: Callable[[], None]) -> None:
+    """Let a loop turn by a function from its next turn on."""
+    loop._run_once = turn
 
 
 def plain_turn(driver: Any) -> Callable[[], None]:
     """Return one turn of a loop, in place of its `_run_once`.
 
     Parameters:
-        driver: has `loop`, `ready`, `busy`, `offset`, `time`, and `tired()`, `poll()`, `rest()`; see `StepDriver`.
+        driver: see `StepDriver`.
     """
     loop, ready, time = driver.loop, driver.ready, driver.time
     popleft, append, pop = ready.popleft, ready.append, heapq.heappop

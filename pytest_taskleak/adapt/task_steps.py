@@ -14,14 +14,14 @@ from asyncio import events, futures, tasks
 from collections.abc import Callable
 from concurrent.futures import Future as PoolFuture
 from types import BuiltinFunctionType, CodeType, CoroutineType, FunctionType, GeneratorType, MethodType
-from typing import Any
+from typing import Any, Self
 
 from pytest_taskleak.adapt.asyncio_ import coro_of
 from pytest_taskleak.adapt.futures import describe
 from pytest_taskleak.safely import is_a
 
 SOON, FIRST, STEP, WAKE = "soon", "first", "step", "wake"
-"""Sorts of what is ready: a plain callback, and three of a task: its first step, one after a bare yield, a waking."""
+"""Sorts of what is ready: a plain callback; and of a task its first step, one after a bare yield, a waking."""
 
 NOBODY = 1 << 62
 NUMBERS: dict[int, Callable[[], int]] = {}
@@ -42,7 +42,7 @@ class NumberedTask(asyncio.Task[Any]):
     number: int
     wakings: int
 
-    def __new__(cls, *_args: Any, **options: Any) -> NumberedTask:
+    def __new__(cls, *_args: Any, **options: Any) -> Self:
         task = super().__new__(cls)
         count = NUMBERS.get(id(options.get("loop")))
         task.number = -1 if count is None else count()
@@ -58,7 +58,7 @@ NumberedTask.__module__ = asyncio.Task.__module__
 
 
 class Classes:
-    """Lets loops make their tasks of `NumberedTask`, and `asyncio.tasks` keep the order of what it puts in a set."""
+    """Lets loops make their tasks of `NumberedTask`, and `asyncio.tasks` keep the order of its sets."""
 
     def __init__(self) -> None:
         self.users = 0
@@ -85,7 +85,7 @@ class Classes:
 
 
 def in_order(*things: Any) -> Any:
-    """Do for `asyncio.tasks` what `set` does there: an empty set, or each of some things once; in their order."""
+    """Do what `set` does for `asyncio.tasks`: an empty set, or each of some things once, in their order."""
     return dict.fromkeys(*things) if things else set()
 
 
@@ -140,9 +140,11 @@ class Numbering:
         return number, count
 
     def waiting_for(self, args: Any) -> int:
-        """Return the number of the first task that waits for a future among some arguments, else a large one."""
+        """Return the number of the first task that waits for one of some arguments, else a large one."""
         for future in args or ():
-            for callback, *_ in getattr(future, "_callbacks", None) or () if is_a(future, futures.Future) else ():
+            for callback, *_ in (
+                getattr(future, "_callbacks", None) or () if is_a(future, futures.Future) else ()
+            ):
                 sort, task = step_of(callback)
                 if sort == WAKE:
                     return self.of(task)
@@ -203,9 +205,10 @@ def result_of_call(args: Any) -> Any:
     Parameters:
         args: those of what another thread wants a loop to call.
     """
-    if type(args) is tuple and len(args) == 2 and is_a(args[0], futures.Future):
-        return args[0] if is_a(args[1], (PoolFuture, futures.Future)) else None
-    return None
+    if type(args) is not tuple or len(args) != len(("future", "what is done")):
+        return None
+    future, done = args
+    return future if is_a(future, futures.Future) and is_a(done, (PoolFuture, futures.Future)) else None
 
 
 def only_looks(callback: Any) -> bool:
@@ -218,7 +221,7 @@ def _looks(_future: Any) -> None:
 
 
 def stand_in(loop: Any) -> Any:
-    """Return a future that gets the result of a call in a pool which was done before it could be waited for."""
+    """Return a future for the result of a call in a pool that was done before it could be waited for."""
     future = loop.create_future()
     future.add_done_callback(_looks)
     return future
@@ -250,7 +253,9 @@ def retrieved(future: Any) -> None:
 _CHECK = next(
     (
         code
-        for code in getattr(getattr(futures, "_chain_future", None), "__code__", (lambda: 0).__code__).co_consts
+        for code in getattr(
+            getattr(futures, "_chain_future", None), "__code__", (lambda: 0).__code__
+        ).co_consts
         if type(code) is CodeType and code.co_name == "_call_check_cancel"
     ),
     None,

@@ -18,7 +18,7 @@ from types import ModuleType
 from typing import Any
 
 from pytest_taskleak.adapt import anyio, futures
-from pytest_taskleak.adapt.thread_stacks import RLock
+from pytest_taskleak.adapt.thread_stacks import RLock, current_frames
 from pytest_taskleak.adapt.turning import ABSENT, restore_class
 from pytest_taskleak.safely import attribute, is_a
 
@@ -148,7 +148,7 @@ def _take_again(condition: Any, state: Any) -> None:
 
 def threads() -> dict[int, Any]:
     """Return ident -> thread object of all threads of Python, `None` for those unknown to `threading`."""
-    return {ident: thread_of(ident) for ident in sys._current_frames()}
+    return {ident: thread_of(ident) for ident in list(current_frames())}
 
 
 def thread_of(ident: int) -> Any:

@@ -55,7 +55,7 @@ def watched_turn(driver: Any) -> Callable[[], None]:
 
 
 def in_order(found: Any, driver: Any) -> Any:
-    """Return events in the order that the seed chooses among what is listened to, in the order of registration."""
+    """Return events in the order that the seed chooses; they are known by the order of registration."""
     places = {fd: place for place, fd in enumerate(driver.fds)}
     return driver.plan.events(driver.turn, found, lambda event: places.get(event[0].fd, -1))
 
@@ -155,7 +155,7 @@ def runner(driver: Any) -> Callable[[int, int], None]:
 
 
 def silent(handle: Any, driver: Any) -> bool:
-    """Tell whether a callback does nothing that could be noticed: it empties the loop's pipe, or comes too late."""
+    """Tell whether a callback does nothing to be noticed: it empties the pipe, or comes too late."""
     if handle is driver.pipe or task_steps.only_looks(handle._callback):
         return True
     future = task_steps.result_of_call(handle._args)

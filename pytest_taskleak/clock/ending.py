@@ -85,6 +85,8 @@ class Ending:
     def _here(self, time: VirtualTime) -> Any:
         """Return the driver of the loop that the calling thread runs."""
         own = asyncio_.running_loop()
+        if own is None:
+            return None
         return next((p for p in time.participants if getattr(p, "loop", None) is own), None)
 
     def _come_up(self, driver: Any) -> None:
@@ -175,6 +177,7 @@ def waiting(time: VirtualTime) -> str:
     try:
         sight = sight_of(time)
         lines = [*sight.tree(sight.tasks, set()), *sight.cycles()]
+        lines += [line for run in time.participants for line in getattr(run, "waits", list)()]
     except Exception:  # noqa: BLE001 -- the error is told all the same
         return ""
     rest = len(sight.places) - MOST_TASKS

@@ -35,6 +35,7 @@ class Force:
         self.time.verdict = self.ending.verdict
         self.time.often = Endless(self.ending).look
         self.background: weakref.WeakSet[Any] = weakref.WeakSet()
+        self.world.external.children.background = self.background
 
     @property
     def active(self) -> bool:
@@ -72,7 +73,7 @@ class Force:
         if not self.background:
             return self.time.due()
         with self.time.lock:
-            return min(
+            found = min(
                 (
                     handle.when() - driver.offset
                     for driver in self.world.drivers.values()
@@ -82,6 +83,8 @@ class Force:
                 ),
                 default=NEVER,
             )
+            trio = self.world.trio
+            return found if trio is None else min(found, trio.due())
 
     def ignore(self, thing: Any) -> None:
         """Let time go on whatever a thread or a process does.

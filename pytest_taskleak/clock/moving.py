@@ -20,12 +20,12 @@ class Moving(Generic[Result]):
     """What moving the clock returns: to be awaited in a coroutine, done already where no loop runs.
 
     Parameters:
-        waits: the future of the running loop, `None` if it is done.
+        waits: the future of the running loop, or what a task of trio waits for; `None` if it is done.
         result: what is returned if it is done.
         leaves: called when nobody waits any more.
     """
 
-    def __init__(self, waits: asyncio.Future[Any] | None, result: Any, leaves: Callable[[], None]) -> None:
+    def __init__(self, waits: Any, result: Any, leaves: Callable[[], None]) -> None:
         self._waits = waits
         self.result = result
         self._leaves = leaves
@@ -65,6 +65,10 @@ class Mover:
         return self._start(lambda done: Step(NEVER, done, limit=limit, counts=counts), reached=False)
 
     def _start(self, make: Callable[[Callable[[Step], None]], Step], *, reached: bool) -> Moving[Any]:
+        trio = self.force.world.trio
+        run = None if trio is None else trio.current()
+        if run is not None:
+            return Moving(run.wish(make, told=reached), None, _nothing)
         loop = asyncio_.running_loop()
         if loop is None:
             return Moving(None, self._here(make, reached), _nothing)

@@ -17,7 +17,7 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 from pytest_taskleak.adapt import asyncio_
-from pytest_taskleak.adapt.asyncio_ import UVLOOP
+from pytest_taskleak.adapt.asyncio_ import UV_DRIVER, UVLOOP
 from pytest_taskleak.adapt.futures import bound_to, describe
 from pytest_taskleak.detectors.base import Detector, Ending, Patch, Recorder
 from pytest_taskleak.model import Code, Resource
@@ -70,6 +70,8 @@ class Handles(Detector):
         without = "timers"
         yield Patch(asyncio_.loop_classes, "call_at", wrap, without, after=UVLOOP)
         yield Patch(asyncio_.uvloops, "call_later", wrap, without, after=UVLOOP)
+        for name in ("call_at", "call_later"):
+            yield Patch(asyncio_.uv_drivers, name, wrap, without, after=UV_DRIVER)
 
     def alive(self, thing: Any) -> bool:
         if not asyncio_.timer_alive(thing) or innocent(thing):
@@ -105,7 +107,7 @@ class Handles(Detector):
             what=what,
             module=module,
             state="is still scheduled",
-            waits_for=f"its time, due in {math.ceil(self.patience(thing) - ROUNDING)} s{of_which(thing)}",
+            waits_for=f"its time, {due_in(self.patience(thing))}{of_which(thing)}",
             role="callback",
         )
 
@@ -133,6 +135,11 @@ class Handles(Detector):
         finally:
             handle.cancel()
             loop.close()
+
+
+def due_in(seconds: float) -> str:
+    """Say when a timer is due, in whole seconds."""
+    return f"due in {math.ceil(seconds - ROUNDING)} s" if math.isfinite(seconds) else "which never comes"
 
 
 def of_which(handle: asyncio.TimerHandle) -> str:

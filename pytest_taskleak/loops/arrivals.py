@@ -82,7 +82,7 @@ class Arrivals:
             self.bring_all()
 
     def bring_all(self) -> None:
-        """Let the loop hear of everything: what is no call in a pool first, that of one thread in its order."""
+        """Let the loop hear of everything, that of one thread in its order; calls in pools come last."""
         calls = {id(call.future): call for call in self.calls}
         known: list[tuple[Call, Any]] = []
         others: dict[int, list[Any]] = {}

@@ -30,18 +30,18 @@ class Children:
         self._known: dict[int, weakref.ref[Any]] = {}  # id -> transport
         self._ignored: set[int] = set()
         self._time: VirtualTime | None = None
-        self._participants: Any = None
+        self._crew = -1  # the one that was looked at last
         self._patches = wires.Patches()
 
     def install(self, time: VirtualTime) -> None:
         """Begin to note which children are started or waited for."""
-        self._time, self._participants = time, None
+        self._time, self._crew = time, -1
         child_waits.see_children(self._patches, self.note)
 
     def uninstall(self) -> None:
         """Put everything back."""
         self._patches.undo()
-        self._time = self._participants = None
+        self._time, self._crew = None, -1
         self._known = {}
         self._ignored.clear()
 
@@ -56,11 +56,11 @@ class Children:
             self._ignored.add(pid)
 
     def quiet(self) -> bool:
-        met = self._time is None or self._time.participants is self._participants
+        met = self._time is None or self._time.crew == self._crew
         return met and not self._known
 
     def look(self, time: VirtualTime) -> Wait | None:
-        if time.participants is not self._participants:
+        if time.crew != self._crew:
             self._meet(time)
         return self._wait(time, self.background, self._ignored) if self._known else None
 
@@ -84,7 +84,7 @@ class Children:
 
     def _meet(self, time: VirtualTime) -> None:
         """Note the children of loops that take part now, known by an open pipe or the watch on their exit."""
-        self._participants = time.participants
+        self._crew = time.crew
         for participant in time.participants:
             selector = getattr(participant, "selector", None)
             for key in wires.registered(selector).values() if selector is not None else ():

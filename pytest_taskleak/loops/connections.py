@@ -46,7 +46,7 @@ class Connections:
         self.standing = False
         self._counts = False  # the system has counted something: its counts can be relied on
         self._time: VirtualTime | None = None
-        self._participants: Any = None
+        self._crew = -1  # the one that was looked at last
         self._own: set[int] = set()
         self._patches = wires.Patches()
 
@@ -54,7 +54,7 @@ class Connections:
         """Begin to see traffic."""
         TRAFFIC.clear()
         self.peers = Peers(TRAFFIC)
-        self._time, self._participants = time, None
+        self._time, self._crew = time, -1
         self._end()
         self.moving.clear()
         wires.see_traffic(self._patches, TRAFFIC)
@@ -62,7 +62,7 @@ class Connections:
     def uninstall(self) -> None:
         """Put everything back."""
         self._patches.undo()
-        self._time = self._participants = None
+        self._time, self._crew = None, -1
         TRAFFIC.clear()
 
     def touch(self, fd: int) -> None:
@@ -72,11 +72,11 @@ class Connections:
     def quiet(self) -> bool:
         if TRAFFIC.touched or self.standing:
             return False
-        return self._time is None or self._time.participants is self._participants
+        return self._time is None or self._time.crew == self._crew
 
     def look(self, time: VirtualTime) -> Wait | None:
         fresh = TRAFFIC.take()
-        if time.participants is not self._participants:
+        if time.crew != self._crew:
             self._meet(time)
         elif not (fresh or time.settings.io == "freeze"):
             return self._verdict(time)
@@ -121,7 +121,7 @@ class Connections:
 
     def _meet(self, time: VirtualTime) -> None:
         """Note which loops take part now."""
-        self._participants = time.participants
+        self._crew = time.crew
         loops = (getattr(each, "loop", None) for each in time.participants)
         self._own = {fd for loop in loops if loop is not None for fd in wires.wakers(loop)}
 

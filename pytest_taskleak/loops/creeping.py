@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
-from pytest_taskleak.loops.hooks import CREEP, CREEP_TURNS, LIVELOCK
 from pytest_taskleak.loops.patience import Patience
 from pytest_taskleak.loops.virtual import NEVER
 from pytest_taskleak.loops.wait import Wait
+
+CREEP_TURNS = 100
+"""Turns between two looks at a loop that is busy."""
+CREEP = 1e-5
+"""Seconds by which time creeps in each turn of a busy loop: about what a turn costs."""
+MOST_BUSY = 1_000_000
+"""Turns without a rest after which that is an error."""
+LIVELOCK = (
+    f"a loop never comes to rest: in {MOST_BUSY:,} turns there was always something to run, and nothing came in. "
+    "Somebody waits by running again and again, as `while not done: await asyncio.sleep(0)`: "
+    "let it wait for an Event, or sleep for some time."
+)
 
 
 def creep(patience: Patience, *, in_vain: bool) -> None:

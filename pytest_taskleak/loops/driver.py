@@ -35,8 +35,11 @@ class Driver:
         self.resting = False
         self.running = False
         self.offset = 0.0
+        self.closed: Callable[[Driver], None] = nobody  # called when the loop is closed
         self._own: Any = None
         self._before: Any = turning.ABSENT
+        self._close: Any = None
+        self._close_before: Any = turning.ABSENT
 
     # --- in and out -----------------------------------------------------------------------------
 
@@ -51,15 +54,28 @@ class Driver:
         self._before = turning.instance_attribute(self.loop, "time")
         self._face()
         self.time.faces.append(self._face)
+        self._close_before = turning.instance_attribute(self.loop, "close")
+        self._close = self.loop.close = self._make_close()
 
     def detach(self) -> None:
         """Let it live in real time again, from the time that it has now."""
         self.time.faces.remove(self._face)
+        turning.restore(self.loop, "close", self._close, self._close_before)
         before = self._before
         turning.restore(self.loop, "time", self._own, before)
         if self.loop.is_closed() or self.loop.time is self._own:
             return
         going_on(self.loop, self.time.now + self.offset)
+
+    def _make_close(self) -> Callable[[], None]:
+        original = self.loop.close
+
+        def close() -> None:
+            original()
+            if self.loop.is_closed():
+                self.closed(self)
+
+        return close
 
     def _moved(self, seconds: float) -> None:
         """Keep the remaining delays of what waits already, though the time of the loop is another one."""
@@ -103,6 +119,10 @@ class Driver:
     def wake(self) -> None:
         """End the loop's wait; called from any thread."""
         raise NotImplementedError
+
+
+def nobody(driver: Driver) -> None:
+    """Tell nobody."""
 
 
 def clock_of(time: VirtualTime, offset: float) -> Callable[[], float]:

@@ -13,24 +13,13 @@ from typing import Any
 from pytest_taskleak.adapt import stepping, turning
 from pytest_taskleak.adapt.stepping import BUSY, POLL_MASK
 from pytest_taskleak.adapt.wires import TRAFFIC
+from pytest_taskleak.loops.creeping import CREEP_TURNS, MOST_BUSY, creep
 from pytest_taskleak.loops.driver import Driver
 from pytest_taskleak.loops.handles import TIES
 from pytest_taskleak.loops.moment import COARSE, grain
 from pytest_taskleak.loops.patience import Patience
 from pytest_taskleak.loops.virtual import NEVER, VirtualTime
-from pytest_taskleak.loops.wait import Wait
 
-CREEP_TURNS = 100
-"""Turns between two looks at a loop that is busy."""
-CREEP = 1e-5
-"""Seconds by which time creeps in each turn of a busy loop: about what a turn costs."""
-MOST_BUSY = 1_000_000
-"""Turns without a rest after which that is an error."""
-LIVELOCK = (
-    f"a loop never comes to rest: in {MOST_BUSY:,} turns there was always something to run, and nothing came in. "
-    "Somebody waits by running again and again, as `while not done: await asyncio.sleep(0)`: "
-    "let it wait for an Event, or sleep for some time."
-)
 RESOLUTION = 1e-9
 
 
@@ -136,7 +125,9 @@ class SelectorDriver(Driver):
     def tired(self) -> None:
         """Let time creep now and then in a loop that has not rested for long."""
         if not self.busy % CREEP_TURNS:
-            self._busy()
+            in_vain = self.busy >= MOST_BUSY
+            self.busy *= not in_vain
+            creep(self.patience, in_vain=in_vain)
 
     def _active(self, events: list[Any]) -> None:
         """Note that something came in."""
@@ -150,25 +141,6 @@ class SelectorDriver(Driver):
             self.events = events
             self._active(events)
         return bool(events or self.ready)
-
-    def _busy(self) -> None:
-        """Let time creep in a loop that never rests, as it would in life; say so if that goes on for ever."""
-        time = self.time
-        with time.lock:
-            if time.real_since is not None:
-                return
-            why = self.patience.stand(time.standing(self))
-            self.patience.since = None  # the loop runs meanwhile, it does not wait
-            if why is not None:
-                return
-            if self.busy >= MOST_BUSY:
-                self.busy = 0
-                time.verdict(time, Wait("livelock", LIVELOCK))
-            due = time.due()
-            if time.free and due < NEVER:
-                time.stats.busy_turns += CREEP_TURNS
-                time.move(min(time.now + CREEP * CREEP_TURNS, max(due, time.now)))
-                time.wake_due(self)
 
     def raise_next(self, error: BaseException) -> None:
         def select(timeout: float | None = None) -> list[Any]:

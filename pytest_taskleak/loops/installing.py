@@ -127,7 +127,7 @@ class World:
             driver.detach()
         self.drivers.clear()
         self.turning.clear()
-        self.time.participants = []
+        self.time.dismiss()
         self.external.uninstall()
         current = None
 
@@ -142,17 +142,22 @@ class World:
         found = self.drivers.get(id(loop))
         if found is not None and found.loop is loop:
             return found
-        for key in [key for key, driver in self.drivers.items() if driver.loop.is_closed()]:
-            self.drivers.pop(key).detach()
         driver = driver_for(loop, self.time)
         if not self.drivers and not self.time.participants and self.settings.start is None:
             self.time.rebase(max(self.time.now, math.ceil(loop.time())))
         driver.attach()
+        driver.closed = self.closed
         self.drivers[id(loop)] = driver
         trace = getattr(driver, "trace", None)
         if trace is not None:
             self.traces.append(trace)
         return driver
+
+    def closed(self, driver: Driver) -> None:
+        """Forget a loop that is closed."""
+        if self.drivers.get(id(driver.loop)) is driver:
+            del self.drivers[id(driver.loop)]
+            driver.detach()
 
     def trace(self) -> str:
         """Return a digest of everything that the loops have run, in the order in which they came; empty without."""

@@ -17,7 +17,7 @@ COARSE = 2.0**20
 
 _SCALE = 1e9
 _ROUNDING = 1.5 * 2.0**52
-"""What rounds a smaller float to a whole number, to the even one at a half, when added and taken off again."""
+"""What rounds a smaller float to a whole number, when added and taken off again."""
 
 
 class Moment(float):

@@ -32,7 +32,7 @@ _MASK = (1 << 64) - 1
 def mix(seed: int, *parts: int) -> int:
     """Return 64 bits that depend on every bit of what is given, the same in every process.
 
-    The steps are those of splitmix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators, 2014).
+    The steps are those of splitmix64 (Steele, Lea, Flood: Fast splittable pseudorandom generators, 2014).
     """
     state = 0
     for part in (seed, *parts):
@@ -117,7 +117,9 @@ class Schedule:
                 end += 1
             if end - start > 1:
                 result = batch[:] if result is None else result
-                order = sorted(range(start, end), key=lambda place: mix(self._seed, WAKE, *(steps[place] or ())))
+                order = sorted(
+                    range(start, end), key=lambda place: mix(self._seed, WAKE, *(steps[place] or ()))
+                )
                 result[start:end] = [batch[place] for place in order]
             start = end
         return result

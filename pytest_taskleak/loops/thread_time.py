@@ -14,6 +14,7 @@ import threading
 import time as time_module
 import weakref
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 from pytest_taskleak.adapt import thread_time as names
@@ -69,7 +70,7 @@ class ThreadTime:
     def __init__(self, time: VirtualTime) -> None:
         self.time = time
         self.sleepers = Sleepers(time)
-        self.known = threading.local()
+        self.known: Any = threading.local()
         self.older: dict[int, Any] = {}  # ident -> reference to the thread, or `None`
         self.patches = names.Patches()
         self.really_sleep = time_module.sleep
@@ -92,6 +93,7 @@ class ThreadTime:
         self.patches.undo_all()
         self.sleepers.end()
         self.older.clear()
+        self.known = SimpleNamespace()  # what belongs to threads goes now, not when garbage is collected
 
     # --- who ------------------------------------------------------------------------------------
 

@@ -98,7 +98,9 @@ class Trace:
         numbers = [number for block in (*self._kept, self._block) for number in block]
         first = self.first_kept()
         return [
-            Record(first + place // WIDTH, *numbers[place : place + WIDTH - 1], texts[numbers[place + WIDTH - 1]])
+            Record(
+                first + place // WIDTH, *numbers[place : place + WIDTH - 1], texts[numbers[place + WIDTH - 1]]
+            )
             for place in range(max(0, start - first) * WIDTH, len(numbers), WIDTH)
         ]
 
@@ -122,13 +124,15 @@ class Divergence:
     def __str__(self) -> str:
         common = [f"  both  {record}" for record in self.before]
         if self.one is self.other is None:
-            return f"the runs part within {BLOCK} records after record {self.number}, which are not kept any more"
-        return "\n".join([
-            f"the runs part at record {self.number}:",
-            *common,
-            f"  one   {self.one or 'has ended'}",
-            f"  other {self.other or 'has ended'}",
-        ])
+            return f"the runs part within {BLOCK} records after record {self.number}, which are not kept"
+        return "\n".join(
+            [
+                f"the runs part at record {self.number}:",
+                *common,
+                f"  one   {self.one or 'has ended'}",
+                f"  other {self.other or 'has ended'}",
+            ]
+        )
 
 
 def first_divergence(one: Trace, other: Trace, *, context: int = 3) -> Divergence | None:

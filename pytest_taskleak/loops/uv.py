@@ -14,9 +14,9 @@ from typing import Any
 
 from pytest_taskleak.adapt.stepping import BUSY
 from pytest_taskleak.adapt.uvloop import Inside, Overrides, UvTimer, native, see_through, stand_in, surface
-from pytest_taskleak.loops.creeping import creep
+from pytest_taskleak.loops.creeping import CREEP_TURNS, MOST_BUSY, creep
 from pytest_taskleak.loops.driver import Driver
-from pytest_taskleak.loops.hooks import CREEP_TURNS, MOST_BUSY, RESOLUTION
+from pytest_taskleak.loops.hooks import RESOLUTION
 from pytest_taskleak.loops.moment import COARSE, grain
 from pytest_taskleak.loops.naming import Naming
 from pytest_taskleak.loops.patience import LONGEST, Patience

@@ -89,6 +89,7 @@ class VirtualTime:
         self.auto = settings.auto
         self.lock = threading.RLock()
         self.participants: list[Participant] = []
+        self.crew = 0  # another number whenever others take part
         self.steps = Steps()
         self.holds: list[str] = []
         self.real_since: tuple[float, float] | None = None  # real and virtual time when it began to follow
@@ -107,11 +108,19 @@ class VirtualTime:
         """Let a loop that begins to run, or a thread that begins to sleep, take part."""
         with self.lock:
             self.participants = [*self.participants, participant]
+            self.crew += 1
 
     def leave(self, participant: Participant) -> None:
         """Let it take no part any more."""
         with self.lock:
             self.participants = [p for p in self.participants if p is not participant]
+            self.crew += 1
+
+    def dismiss(self) -> None:
+        """Let nobody take part any more."""
+        with self.lock:
+            self.participants = []
+            self.crew += 1
 
     # --- what time it is ------------------------------------------------------------------------
 
@@ -155,7 +164,7 @@ class VirtualTime:
         return self.auto and not (self.steps.pending or self.holds or self.real_since)
 
     def easy(self) -> bool:
-        """Tell at once whether time may certainly move to what the one participant waits for; `False` says nothing."""
+        """Tell at once whether time may certainly move, for its one participant; `False` says nothing."""
         return (
             self.auto
             and len(self.participants) == 1

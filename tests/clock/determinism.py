@@ -165,9 +165,10 @@ PROGRAMS: tuple[Program, ...] = (group_abort, gathered, waited, queued, timed, s
 
 async def mixed(seed: int) -> None:
     """Run some of the programs at once, which ones is drawn from the seed."""
-    draw = random.Random(seed)
+    draw = random.Random(seed)  # noqa: S311
     chosen = draw.sample(PROGRAMS, KINDS)
-    await asyncio.gather(*(program(random.Random(draw.random())) for program in chosen))
+    draws = [random.Random(draw.random()) for _ in chosen]  # noqa: S311
+    await asyncio.gather(*(program(own) for program, own in zip(chosen, draws, strict=True)))
 
 
 def traced(seed: int, program: Callable[[], Awaitable[None]], level: str) -> Trace:

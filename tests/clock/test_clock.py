@@ -395,6 +395,17 @@ async def test_nothing_is_kept_alive() -> None:
     del clock
 
 
+async def test_a_closed_loop_is_forgotten(fake_clock: FakeClock) -> None:
+    def run() -> weakref.ref[asyncio.AbstractEventLoop]:
+        with asyncio.Runner() as runner:
+            runner.run(asyncio.sleep(5))
+            return weakref.ref(runner.get_loop())
+
+    reference = await asyncio.to_thread(run)
+    gc.collect()
+    assert reference() is None
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -40,9 +40,7 @@ BUSY = st.sampled_from((0, 1, 1, 2, 3, 5, 10, 100, 900))
 
 def modelled(body: Body, limit: int = LONG) -> Seen:
     """Return what a program does by the model, with exact times in milliseconds."""
-    run = Run(Fraction)
-    DiscreteLoop().run(run.whole(body, limit))
-    return run.seen
+    return DiscreteLoop().run(Run(Fraction).whole(body, limit))
 
 
 def under_the_clock(body: Body, uvloop: bool = False, **options: Any) -> Seen:  # noqa: FBT002 -- plain enough
@@ -50,9 +48,9 @@ def under_the_clock(body: Body, uvloop: bool = False, **options: Any) -> Seen:  
     factory = importlib.import_module("uvloop").new_event_loop if uvloop else None
     run = Run(lambda units: units / 1000)
     with FakeClock(**options) as clock, asyncio.Runner(loop_factory=factory) as runner:
-        runner.run(run.whole(body, LONG))
+        seen = runner.run(run.whole(body, LONG))
         assert not clock.stats.real_wait
-    return [(Fraction(round(when * 10**9), 10**6), text) for when, text in run.seen]
+    return [(Fraction(round(when * 10**9), 10**6), text) for when, text in seen]
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -101,9 +99,8 @@ def numbered(body: Body, left: list[int]) -> Body:
 
 def in_real_time(body: Body) -> tuple[list[float], list[str]]:
     """Return what a program does on the stock loop in real time: the times in units, and the rest."""
-    run = Run(lambda units: units * UNIT)
-    asyncio.run(run.whole(body, REAL_LIMIT))
-    return [when / UNIT for when, _ in run.seen], [text for _, text in run.seen]
+    seen = asyncio.run(Run(lambda units: units * UNIT).whole(body, REAL_LIMIT))
+    return [when / UNIT for when, _ in seen], [text for _, text in seen]
 
 
 spaced = st.builds(
@@ -117,11 +114,10 @@ spaced = st.builds(
 @given(body=spaced)
 def test_order_and_results_are_those_of_the_real_loop(body: Body) -> None:
     model = modelled(body, REAL_LIMIT)
-    run = Run(lambda units: units * UNIT)
     with FakeClock(), asyncio.Runner() as runner:
-        runner.run(run.whole(body, REAL_LIMIT))
-    assert [text for _, text in run.seen] == [text for _, text in model]
-    assert [round(when / UNIT, 6) for when, _ in run.seen] == [when for when, _ in model]
+        seen = runner.run(Run(lambda units: units * UNIT).whole(body, REAL_LIMIT))
+    assert [text for _, text in seen] == [text for _, text in model]
+    assert [round(when / UNIT, 6) for when, _ in seen] == [when for when, _ in model]
     for _ in range(10):
         times, texts = in_real_time(body)
         late = [abs(real - exact) * UNIT for real, (exact, _) in zip(times, model, strict=False)]

@@ -25,8 +25,9 @@ from pytest_taskleak.loops.stepping import StepDriver
 from pytest_taskleak.loops.trace import BLOCK, KEPT, Trace, first_divergence
 
 sys.path.insert(0, str(Path(__file__).parent))
-import determinism  # noqa: E402 -- a script beside this file
+import determinism  # a script beside this file
 
+ANY = random.Random()  # noqa: S311
 levels = pytest.mark.parametrize("level", LEVELS)
 Story = Callable[[], Awaitable[Any]]
 
@@ -50,7 +51,9 @@ def told(story: Story, seed: int | None, level: str = "arrival", **options: Any)
     return found[1], found[0]
 
 
-def outcomes(story: Story, seeds: Iterable[int | None], level: str = "arrival", **options: Any) -> Counter[Any]:
+def outcomes(
+    story: Story, seeds: Iterable[int | None], level: str = "arrival", **options: Any
+) -> Counter[Any]:
     return Counter(told(story, seed, level, **options)[0] for seed in seeds)
 
 
@@ -168,10 +171,15 @@ async def woken() -> tuple[str, ...]:
 
 async def received() -> tuple[int, ...]:
     loop, log = asyncio.get_running_loop(), list[int]()
+
+    def note(number: int, ours: socket.socket) -> None:
+        ours.recv(9)
+        log.append(number)
+
     pairs = [socket.socketpair() for _ in range(3)]
     for number, (ours, _) in enumerate(pairs):
         ours.setblocking(False)
-        loop.add_reader(ours, lambda number=number, ours=ours: log.append(number) or ours.recv(9))  # type: ignore[misc]
+        loop.add_reader(ours, note, number, ours)
     for _, theirs in pairs:
         theirs.send(b"x")
     await asyncio.sleep(1)
@@ -249,7 +257,8 @@ def test_a_callback_between_two_tasks_keeps_them_apart() -> None:
 def test_tasks_written_in_python_are_recognised() -> None:
     async def story() -> tuple[str, ...]:
         loop = asyncio.get_running_loop()
-        loop.set_task_factory(lambda loop, coro, **options: asyncio.tasks._PyTask(coro, loop=loop, **options))  # type: ignore[attr-defined]
+        kind: Any = getattr(asyncio.tasks, "_PyTask")  # noqa: B009
+        loop.set_task_factory(lambda loop, coro, **options: kind(coro, loop=loop, **options))
         return await woken()
 
     assert len(outcomes(story, range(60), "wake")) == 6
@@ -317,7 +326,7 @@ def test_one_seed_gives_one_trace_in_twenty_processes() -> None:
 
 async def aborted() -> None:
     """A group whose tasks were made of what lies anywhere in memory."""
-    ballast = [object() for _ in range(random.Random().randint(0, 2000))]
+    ballast = [object() for _ in range(ANY.randint(0, 2000))]
 
     async def worker(number: int) -> None:
         try:
@@ -333,7 +342,7 @@ async def aborted() -> None:
         async with asyncio.TaskGroup() as group:
             for number in range(12):
                 group.create_task(worker(number))
-                ballast.append(bytearray(random.Random().randint(1, 500)))
+                ballast.append(bytearray(ANY.randint(1, 500)))
             group.create_task(failing())
     except* ValueError:
         pass
@@ -341,14 +350,15 @@ async def aborted() -> None:
 
 async def left_pending() -> None:
     """What the runner itself must cancel when it closes the loop."""
-    ballast = [bytearray(random.Random().randint(1, 500)) for _ in range(50)]
+    ballast = [bytearray(ANY.randint(1, 500)) for _ in range(50)]
     tasks = [asyncio.create_task(asyncio.Event().wait()) for _ in range(10)]
     await asyncio.sleep(1)
     del ballast, tasks
 
 
 async def eagerly() -> None:
-    asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)  # type: ignore[arg-type]
+    factory: Any = getattr(asyncio, "eager_task_factory")  # noqa: B009 -- from 3.12 on
+    asyncio.get_running_loop().set_task_factory(factory)
     await aborted()
 
 
@@ -374,12 +384,12 @@ def digests_of(story: Story, level: str) -> set[str]:
     digests = set()
     for _ in range(25):
         digests.add(told(story, 11, level)[1].digest())
-        keep.append([bytearray(random.Random().randint(1, 300)) for _ in range(100)])
+        keep.append([bytearray(ANY.randint(1, 300)) for _ in range(100)])
     return digests
 
 
 def test_the_speed_of_threads_does_not_matter() -> None:
-    drawn = random.Random()
+    drawn = ANY
 
     async def story() -> list[int]:
         log = list[int]()

@@ -88,7 +88,7 @@ class Story:
             raise
 
     async def one(self, kind: str, name: Entry, first: float, second: float = 0.0) -> None:
-        loop = asyncio.get_running_loop()
+        loop: Any = asyncio.get_running_loop()
         if kind == "sleep":
             await self.sleeper(first, *name)
         elif kind == "later":
@@ -140,7 +140,7 @@ def test_any_program_runs_in_the_order_of_the_stock_turn(program: list[list[Any]
 
 def test_equal_timers_fire_in_the_order_in_which_they_were_made() -> None:
     async def main() -> list[int]:
-        loop, log = asyncio.get_running_loop(), []
+        loop, log = asyncio.get_running_loop(), list[Any]()
         for number in range(50):
             loop.call_at(loop.time() + 5.0, log.append, number)
         await asyncio.sleep(6)
@@ -150,8 +150,8 @@ def test_equal_timers_fire_in_the_order_in_which_they_were_made() -> None:
 
 
 def test_timers_that_are_older_than_the_clock_keep_their_remaining_delays() -> None:
-    async def main() -> list[tuple[str, float]]:
-        loop, log = asyncio.get_running_loop(), []
+    async def main() -> list[str]:
+        loop, log = asyncio.get_running_loop(), list[Any]()
         began = loop.time()
         for name, delay in (("b", 20.0), ("a", 10.0)):
             loop.call_later(delay, lambda name=name: log.append(name))  # type: ignore[misc]
@@ -175,7 +175,7 @@ def test_many_cancelled_timers_are_dropped_long_before_they_are_due() -> None:
             loop.call_later(3600, print).cancel()
         await asyncio.sleep(0)
         await asyncio.sleep(0)
-        return len(loop._scheduled) + loop._timer_cancelled_count
+        return int(len(loop._scheduled) + loop._timer_cancelled_count)
 
     assert run(main) == 0
 
@@ -183,8 +183,9 @@ def test_many_cancelled_timers_are_dropped_long_before_they_are_due() -> None:
 def test_a_cancelled_callback_does_not_run_though_it_is_ready() -> None:
     async def main() -> list[str]:
         loop, log = asyncio.get_running_loop(), list[str]()
-        loop.call_soon(lambda: second.cancel())
-        second = loop.call_soon(log.append, "second")
+        later: list[asyncio.Handle] = []
+        loop.call_soon(lambda: later[0].cancel())
+        later.append(loop.call_soon(log.append, "second"))
         loop.call_soon(log.append, "third")
         await asyncio.sleep(1)
         return log
@@ -227,7 +228,7 @@ def test_debug_mode_tells_where_a_timer_was_made(driver: str) -> None:
 
 def test_an_error_in_a_callback_goes_to_the_exception_handler() -> None:
     async def main() -> list[Any]:
-        loop, told = asyncio.get_running_loop(), []
+        loop, told = asyncio.get_running_loop(), list[Any]()
         loop.set_exception_handler(lambda _, context: told.append(context["exception"]))
         loop.call_later(1, int, "x")
         await asyncio.sleep(2)
@@ -449,7 +450,8 @@ def test_hooks_drive_it_where_no_seed_is_wanted() -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "steps"), [({"driver": "auto"}, False), ({"driver": "auto", "seed": 1}, True), ({"driver": "step"}, True)]
+    ("options", "steps"),
+    [({"driver": "auto"}, False), ({"driver": "auto", "seed": 1}, True), ({"driver": "step"}, True)],
 )
 def test_which_driver_is_chosen(options: dict[str, Any], steps: bool) -> None:
     with world(**options) as here:

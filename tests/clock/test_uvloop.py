@@ -654,22 +654,26 @@ def test_the_clock_keeps_no_loop_alive() -> None:
 
 
 def test_a_timer_that_is_left_is_told_with_its_virtual_time(loop: Any) -> None:
-    async def leave() -> Any:
-        return loop.call_later(3600, print)
+    left: list[asyncio.TimerHandle] = []
+
+    async def leave() -> None:
+        left.append(loop.call_later(3600, print))
 
     with FakeClock(), pytest.raises(LeakGroup, match="print"), no_leaks():
-        handle = loop.run_until_complete(leave())
-    handle.cancel()
+        loop.run_until_complete(leave())
+    left[0].cancel()
 
 
 def test_a_timer_that_outlives_the_clock_is_told(loop: Any) -> None:
-    async def leave() -> Any:
+    left: list[asyncio.TimerHandle] = []
+
+    async def leave() -> None:
         async with FakeClock():
-            return loop.call_later(3600, print)
+            left.append(loop.call_later(3600, print))
 
     with pytest.raises(LeakGroup, match="print"), no_leaks():
-        handle = loop.run_until_complete(leave())
-    handle.cancel()
+        loop.run_until_complete(leave())
+    left[0].cancel()
 
 
 def test_the_timers_of_the_clock_are_listed() -> None:

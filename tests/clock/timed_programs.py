@@ -76,9 +76,10 @@ class Run:
     unit: Callable[[int], Any]
     seen: list[tuple[Any, str]] = field(default_factory=list)
     tasks: list[asyncio.Task[Any]] = field(default_factory=list)
+    timers: list[asyncio.TimerHandle] = field(default_factory=list)
 
-    async def whole(self, body: Body, limit: int) -> None:
-        """Run a program for at most `limit` units."""
+    async def whole(self, body: Body, limit: int) -> list[tuple[Any, str]]:
+        """Run a program for at most `limit` units; return what was seen of it."""
         self.loop = asyncio.get_running_loop()
         self.began = self.loop.time()
         self.events = [asyncio.Event() for _ in range(PRIMITIVES)]
@@ -92,7 +93,9 @@ class Run:
         for task in self.tasks:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
-        self.note("over")
+        for timer in self.timers:
+            timer.cancel()
+        return list(self.seen)
 
     def note(self, place: str, error: BaseException | None = None) -> None:
         """Note that something is done."""
@@ -121,13 +124,13 @@ class Run:
         if kind == "sleep":
             await asyncio.sleep(delay)
         elif kind == "later":
-            self.loop.call_later(delay, self.note, f"{here} fired")
+            self.timers.append(self.loop.call_later(delay, self.note, f"{here} fired"))
         elif kind == "at":
-            self.loop.call_at(self.loop.time() + delay, self.note, f"{here} fired")
+            self.timers.append(self.loop.call_at(self.loop.time() + delay, self.note, f"{here} fired"))
         elif kind == "dropped":
             self.loop.call_later(delay, self.note, f"{here} fired").cancel()
         elif kind == "set later":
-            self.loop.call_later(delay, event.set)
+            self.timers.append(self.loop.call_later(delay, event.set))
         elif kind == "hop":
             await asyncio.sleep(0)
         elif kind == "set":
