@@ -150,8 +150,9 @@ def border(function: Callable[..., Any], clock: FakeClock) -> Callable[..., Any]
             return await function(*args, **options)
 
     code = getattr(inspect.unwrap(function), "__code__", None)
+    made: Any = test
     if code is not None:  # reports tell a task by the name in its code
-        test.__code__ = test.__code__.replace(co_name=code.co_name, co_qualname=code.co_qualname)
+        made.__code__ = made.__code__.replace(co_name=code.co_name, co_qualname=code.co_qualname)
     return test
 
 

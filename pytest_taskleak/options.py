@@ -24,8 +24,8 @@ MARKERS = (
     ),
     "no_taskleak(*, reason=''): leave this test out of the leak check.",
     (
-        "fake_clock(*, auto=True, io='grace', io_grace=0.1, hang_after=5, threads=False, wall=None, modules=(), "
-        "lateness=0, start=None, strict=False, seed=None, level='arrival', driver='auto'): "
+        "fake_clock(*, auto=True, io='grace', io_grace=0.1, hang_after=5, threads=False, wall=None, "
+        "modules=(), lateness=0, start=None, strict=False, seed=None, level='arrival', driver='auto'): "
         "run this test in virtual time; with the fixture of that name, its options."
     ),
 )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import pkgutil
 import re
 import textwrap
 from collections.abc import Callable, Iterable
@@ -10,6 +12,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+
+from pytest_taskleak import clock, loops
+
+# A session that pytester runs inside this one drops the modules it has loaded: the next to import one would
+# get a copy beside that which others hold.
+for _room in (clock, loops):
+    for _module in pkgutil.iter_modules(_room.__path__):
+        importlib.import_module(f"{_room.__name__}.{_module.name}")
 
 RECORDER = '''\
 """Writes every report that the terminal gets to a file."""

@@ -22,7 +22,7 @@ DOOR = frozenset({
 # The pytest side (ADR 3): what stands between the hooks and the engine.
 PYTEST_SIDE = frozenset({
     "clocking", "dumping", "exiting", "hanging", "phases", "reading", "stalling", "starting", "state", "telling",
-    "watching",
+    "values", "watching",
 })  # fmt: skip
 
 # A room may import itself and these.  `room.part` allows one file of a room only.
@@ -31,7 +31,8 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "plugin": BASE | {"clock", "clocking", "fixtures", "hooks", "options", "starting"},
     "fixtures": BASE | DOOR | {"judge", "state"},
     "phases": BASE | {"adapt", "diagnostics", "engine", "judge"},
-    "reading": BASE | {"adapt", "options", "judge"},
+    "reading": BASE | {"adapt", "options", "judge", "values"},
+    "values": BASE | {"judge", "options"},
     "starting": BASE | DOOR | PYTEST_SIDE | {"detectors", "judge"},
     "watching": BASE | {"adapt", "engine", "phases", "stalling", "state", "telling"},
     "state": BASE | {"clock", "engine", "judge", "reading"},
@@ -65,7 +66,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
 
 # A foreign library, and the only places that may import it.
 PYTEST_ROOMS = (
-    "plugin", "clocking", "options", "fixtures", "hooks", "diagnostics", "testing", "reading", "starting", "state", "telling", "watching",
+    "plugin", "clocking", "options", "fixtures", "hooks", "diagnostics", "testing", "reading", "values", "starting", "state", "telling", "watching",
     "dumping", "exiting", "hanging", "stalling", "report.terminal", "adapt.pytest_asyncio", "adapt.xdist",
 )  # fmt: skip
 CONFINED: dict[str, tuple[str, ...]] = {

@@ -14,6 +14,7 @@ from contextvars import Context
 from types import FrameType, MethodType
 from typing import Any
 
+from pytest_taskleak.adapt.frames import current_frames
 from pytest_taskleak.safely import attribute, is_a
 
 Loop = asyncio.AbstractEventLoop
@@ -100,7 +101,7 @@ def asyncgen_references(loop: Loop) -> list[weakref.ref[Any]]:
 
 def is_only_thread() -> bool:
     """Tell whether no other thread has run Python code and could go on."""
-    return _thread._count() == 0 and len(sys._current_frames()) == 1
+    return _thread._count() == 0 and len(current_frames()) == 1
 
 
 def coro_of(task: Task) -> Any:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
+from pytest_taskleak.adapt.frames import uncollected
 from pytest_taskleak.adapt.os_threads import CALLS
 from pytest_taskleak.adapt.sentry import Sentry
 
@@ -38,7 +39,7 @@ def cpu_clocks() -> dict[int, int]:
         itertools.chain.from_iterable(itertools.starmap(sys._current_frames, ((),)))
     )
     try:
-        return dict(zip(idents, map(_clock_of, again), strict=False))
+        return uncollected(lambda: dict(zip(idents, map(_clock_of, again), strict=False)))
     except OSError:
         return {}
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from pytest_taskleak.adapt import pools as process_pools
 from pytest_taskleak.adapt.code import PACKAGE, SKIP, kind_of
+from pytest_taskleak.adapt.frames import current_frames
 from pytest_taskleak.safely import is_a
 
 BOOTSTRAP = (
@@ -67,7 +68,7 @@ def running_work() -> Iterator[tuple[int, Any]]:
     top: FrameType | None = None
     frame: FrameType | None = None
     try:
-        for ident, top in sys._current_frames().items():
+        for ident, top in current_frames().items():
             frame = top
             while frame is not None:
                 if frame.f_code is code:
@@ -139,7 +140,7 @@ def target_of(thread: threading.Thread) -> Any:
 
 def stack_of(ident: int | None) -> list[tuple[Any, int]]:
     """Return (code, line) of a running thread, outermost first."""
-    frame: FrameType | None = sys._current_frames().get(ident or -1)
+    frame: FrameType | None = current_frames().get(ident or -1)
     stack: list[tuple[Any, int]] = []
     while frame is not None:
         if not frame.f_code.co_filename.startswith(PACKAGE):

@@ -11,6 +11,7 @@ import sys
 import threading
 from typing import NamedTuple
 
+from pytest_taskleak.adapt.frames import current_frames
 from pytest_taskleak.safely import attribute, is_a
 
 _X86_64 = {
@@ -125,4 +126,4 @@ def count() -> int:
 
 def unknown() -> bool:
     """Tell whether there are threads that run no Python code, or may be."""
-    return count() > len(sys._current_frames())
+    return count() > len(current_frames())

@@ -112,6 +112,11 @@ def _caller(frame: FrameType, names: tuple[str, ...]) -> FrameType | None:
     return None
 
 
+def is_poll(timeout: object) -> bool:
+    """Tell whether a wait only asks and does not rest."""
+    return type(timeout) in (int, float) and timeout <= 0  # type: ignore[operator]
+
+
 def _condition(frame: FrameType) -> Place | None:
     own = frame.f_locals
     waiter, waiters = own.get("waiter"), attribute(own.get("self"), "_waiters")
@@ -120,6 +125,8 @@ def _condition(frame: FrameType) -> Place | None:
     if waiter not in waiters:
         call = call_at(frame.f_code, frame.f_lasti)
         return None if call is not None and call.method == "_acquire_restore" else RUNS
+    if is_poll(own.get("timeout")):
+        return RUNS
     first, second = ref(waiters), ref(waiter)
 
     def waits() -> bool:
@@ -132,6 +139,8 @@ def _condition(frame: FrameType) -> Place | None:
 def _join(frame: FrameType) -> Place:
     own = frame.f_locals
     thread, timeout = own.get("self"), own.get("timeout")
+    if timeout != -1 and is_poll(timeout):
+        return RUNS
     ident, joined = attribute(thread, "_ident"), ref(thread)
 
     def waits() -> bool:

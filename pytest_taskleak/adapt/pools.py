@@ -15,6 +15,7 @@ from types import FunctionType, MethodType
 from typing import Any
 
 from pytest_taskleak.adapt import processes
+from pytest_taskleak.adapt.frames import current_frames
 from pytest_taskleak.safely import is_a
 
 LOKY = ("loky", "joblib.externals.loky")
@@ -168,7 +169,7 @@ def work_of(future: Any) -> Any:
 def function_in(ident: int | None) -> Any:
     """Return what a worker thread of a pool is busy with, if it is."""
     code = code_of(next(iter(loaded([POOLS], "worker")), None))
-    frame = sys._current_frames().get(ident or -1)
+    frame = current_frames().get(ident or -1)
     while frame is not None and frame.f_code is not code:
         frame = frame.f_back
     if frame is None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
-import sys
 import threading
 from asyncio import base_events, runners
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from typing import Any
 from pytest_taskleak.adapt import anyio as anyio_
 from pytest_taskleak.adapt import asyncio_
 from pytest_taskleak.adapt.code import LIBRARY, LOOP, SKIP, USER, kind_of
+from pytest_taskleak.adapt.frames import current_frames
 from pytest_taskleak.adapt.naming import dict_of
 from pytest_taskleak.safely import is_a
 
@@ -46,7 +46,7 @@ def name_of(ident: int, known: dict[int, threading.Thread]) -> str:
 
 def frames() -> dict[int, FrameType]:
     """Return ident -> innermost frame of every thread."""
-    return sys._current_frames()
+    return current_frames()
 
 
 def stack(frame: FrameType | None) -> Iterator[FrameType]:

@@ -13,7 +13,6 @@ import contextlib
 import ctypes
 import dis
 import linecache
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -24,6 +23,7 @@ from typing import Any, Self
 from pytest_taskleak.adapt import asyncio_
 from pytest_taskleak.adapt.awaiting import frame_at
 from pytest_taskleak.adapt.code import LOOP, PACKAGE, USER, kind_of
+from pytest_taskleak.adapt.frames import current_frames
 from pytest_taskleak.model import Frame
 
 PATIENCE = 0.5
@@ -142,7 +142,7 @@ class Guard:
         would log any other, or in `__exit__`.  After half a second in one step that is unlikely.
         """
         if task not in self.spun:
-            self.spun[task] = place(sys._current_frames().get(self.ident))
+            self.spun[task] = place(current_frames().get(self.ident))
         if not self.over:
             self.raised = True
             ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self.ident), ctypes.py_object(Spinning))

@@ -15,9 +15,10 @@ from typing import Any
 from pytest_taskleak.adapt import thread_waits as waits
 from pytest_taskleak.adapt.code import LIBRARY, USER
 from pytest_taskleak.adapt.expressions import MISSING, call_at, local, spelled
+from pytest_taskleak.adapt.frames import current_frames
 from pytest_taskleak.adapt.os_threads import os_state
 from pytest_taskleak.adapt.thread_details import facts_of
-from pytest_taskleak.adapt.thread_stacks import Look, Step, current_frames, tail
+from pytest_taskleak.adapt.thread_stacks import Look, Step, tail
 
 
 @dataclass(slots=True, eq=False)

@@ -14,7 +14,7 @@ import itertools
 import math
 import selectors
 import sys
-from asyncio import base_events, events, selector_events
+from asyncio import base_events, events, futures, selector_events
 from collections.abc import Callable
 from types import CodeType, FrameType, MethodType
 from typing import Any
@@ -35,6 +35,8 @@ SLOTS = {
 }
 KNOWN = {*events.Handle.__slots__, *events.TimerHandle.__slots__} == SLOTS
 """Whether a handle holds what it held in CPython 3.11 to 3.15; else it fills itself, and slower."""
+SLEEPS = getattr(futures, "_set_result_unless_cancelled", None)
+"""What the timer of `asyncio.sleep` calls."""
 CALL_AT = turning.stock(_Loop.call_at)
 CALL_LATER = turning.stock(_Loop.call_later)
 
@@ -76,9 +78,17 @@ class VirtualTimer(asyncio.TimerHandle):
 
     __hash__ = asyncio.TimerHandle.__hash__
 
+    def cancel(self) -> None:
+        done: Any = self
+        if done._scheduled or done._cancelled or done._loop.get_debug():
+            asyncio.TimerHandle.cancel(self)
+        else:  # it has fired, so that nothing counts it: `sleep` does so each time
+            done._cancelled = True
+            done._callback = done._args = None
+
 
 def fill(
-    timer: Any, when: float, callback: Any, args: Any, loop: Any, context: Any, frame: FrameType
+    timer: Any, when: float, callback: Any, args: Any, loop: Any, context: Any, frame: FrameType | None
 ) -> None:
     """Do what `TimerHandle.__init__` does outside of debug mode, and note the birth.
 
@@ -89,7 +99,7 @@ def fill(
         args: see there.
         loop: see there.
         context: see there.
-        frame: who makes it.
+        frame: who makes it, `None` where the task that waits tells it.
     """
     timer._context = _context() if context is None else context
     timer._loop = loop
@@ -101,7 +111,7 @@ def fill(
     timer._when = when
     timer._scheduled = False
     timer.order = (when, _next())
-    timer.birth = None if id(frame.f_code) in _quiet else place(frame)
+    timer.birth = None if frame is None or id(frame.f_code) in _quiet else place(frame)
 
 
 def told_from_caller(timer: Any) -> None:
@@ -121,31 +131,42 @@ def place(frame: FrameType | None) -> tuple[CodeType, int] | None:
     return None
 
 
+def quicken(loop: Any) -> None:
+    """Let the attributes of a loop stay as quick as they are, whoever asks for its dictionary.
+
+    The attributes of an instance whose dictionary was once asked for are several times slower, up to CPython
+    3.12, unless the dictionary was given to it.  Nothing runs between the copy and the assignment.
+    """
+    object.__setattr__(loop, "__dict__", {**loop.__dict__})
+
+
 def call_later(loop: Any) -> Callable[..., asyncio.TimerHandle] | None:
     """Return a faster `call_later` for a loop, `None` where the loop's own is not the stock one.
 
     It does the same, without the way through `call_at`; it steps aside in debug mode, and wherever
-    `call_at` or the class of timers is somebody else's.
+    `call_at` or the class of timers is somebody else's.  The loop must have been quickened.
     """
-    if getattr(loop.call_later, "__func__", None) is not CALL_LATER:
+    if not KNOWN or getattr(loop.call_later, "__func__", None) is not CALL_LATER:
         return None
+    own, kind = loop.__dict__, type(loop)
     original, push, new = loop.call_later, heapq.heappush, VirtualTimer.__new__
 
-    def later(delay: Any, callback: Any, *args: Any, context: Any = None) -> asyncio.TimerHandle:
+    def later(delay: Any, callback: Any, *args: Any, context: Any = None) -> Any:
         if (
             loop._debug
             or loop._closed
             or delay is None
             or events.TimerHandle is not VirtualTimer
-            or not KNOWN
-            or getattr(loop.call_at, "__func__", None) is not CALL_AT
+            or kind.call_at is not CALL_AT
+            or "call_at" in own
         ):
-            other: Any = original(delay, callback, *args, context=context)
+            other = original(delay, callback, *args, context=context)
             if type(other) is VirtualTimer:
                 told_from_caller(other)
-            return other  # type: ignore[no-any-return]
+            return other
         timer: Any = new(VirtualTimer)
-        fill(timer, loop.time() + delay, callback, args, loop, context, _frame(1))
+        frame = None if callback is SLEEPS else _frame(1)
+        fill(timer, loop.time() + delay, callback, args, loop, context, frame)
         push(loop._scheduled, timer)
         timer._scheduled = True
         return timer
@@ -268,14 +289,15 @@ def plain_turn(driver: Any) -> Callable[[], None]:
                 handle = pop(heap)
                 handle._scheduled = False
                 append(handle)
+        run = run_slowly if loop._debug else None
         for _ in range(len(ready)):
             handle = popleft()
             if handle._cancelled:
                 continue
-            if loop._debug:
-                run_slowly(loop, handle)
-            else:
+            if run is None:
                 handle._run()
+            else:
+                run(loop, handle)
         handle = None  # no cycle when an exception comes up
 
     return turn

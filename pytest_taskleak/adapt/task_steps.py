@@ -21,7 +21,7 @@ from pytest_taskleak.adapt.futures import describe
 from pytest_taskleak.safely import is_a
 
 SOON, FIRST, STEP, WAKE = "soon", "first", "step", "wake"
-"""Sorts of what is ready: a plain callback; and of a task its first step, one after a bare yield, a waking."""
+"""Sorts of what is ready: a plain callback; of a task its first step, one after a bare yield, a waking."""
 
 NOBODY = 1 << 62
 NUMBERS: dict[int, Callable[[], int]] = {}

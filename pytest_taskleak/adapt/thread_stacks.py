@@ -7,7 +7,6 @@ taken, so it is evidence of what was, and no proof.
 from __future__ import annotations
 
 import os
-import sys
 import threading
 from collections.abc import Iterator, Mapping
 from functools import cached_property, lru_cache
@@ -191,8 +190,3 @@ def thread_name(ident: int | None) -> str:
     thread = getattr(threading, "_active", {}).get(ident)
     name = None if thread is None else attribute(thread, "_name")
     return f"thread {name!r}" if type(name) is str else "a thread of _thread"
-
-
-def current_frames() -> dict[int, FrameType]:
-    """Return the innermost frame of each thread; to be cleared, as it holds the frame that asks."""
-    return sys._current_frames()

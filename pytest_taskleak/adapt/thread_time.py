@@ -18,7 +18,8 @@ from types import ModuleType
 from typing import Any
 
 from pytest_taskleak.adapt import anyio, futures
-from pytest_taskleak.adapt.thread_stacks import RLock, current_frames
+from pytest_taskleak.adapt.frames import current_frames
+from pytest_taskleak.adapt.thread_stacks import RLock
 from pytest_taskleak.adapt.turning import ABSENT, restore_class
 from pytest_taskleak.safely import attribute, is_a
 

@@ -55,7 +55,7 @@ def undo_setup(loop: Any) -> None:
 
 
 def quick_poll(selector: Any) -> Callable[[], bool] | None:
-    """Return what tells whether a selector has an event, faster than its `select(0)`; `None` if there is no such."""
+    """Return what tells whether a selector has an event, faster than its `select(0)`, if there is such."""
     poll = getattr(getattr(selector, "_selector", None), "poll", None)
     if poll is None or type(selector).__name__ != "EpollSelector":
         return None
@@ -79,7 +79,7 @@ def prune(loop: Any) -> float | None:
 
 
 def first_due(loop: Any) -> float | None:
-    """Return when the next timer of a loop is due, without touching the heap: the loop may run in another thread."""
+    """Return when the next timer is due, without touching the heap: another thread may run the loop."""
     heap = loop._scheduled
     for first in heap[:1]:
         if not first._cancelled:
@@ -120,7 +120,9 @@ def instance_attribute(thing: Any, name: str) -> Any:
     times slower with the attributes of an object whose dictionary was once asked for.
     """
     found, of_class = getattr(thing, name, ABSENT), getattr(type(thing), name, ABSENT)
-    if found is ABSENT or (type(found) is MethodType and found.__self__ is thing and found.__func__ is of_class):
+    if found is ABSENT or (
+        type(found) is MethodType and found.__self__ is thing and found.__func__ is of_class
+    ):
         return ABSENT
     return vars(thing).get(name, ABSENT)
 

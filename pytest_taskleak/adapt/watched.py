@@ -205,7 +205,7 @@ def args_of(handle: Any) -> Any:
     return handle._args
 
 
-def pipe_handle(loop: Any, fds: Any, fd: int) -> Any:
+def pipe_handle(fds: Any, fd: int) -> Any:
     """Return the handle by which a loop empties its own pipe."""
     key = fds.get(fd) if type(fds) is dict else None
     data = getattr(key, "data", None)

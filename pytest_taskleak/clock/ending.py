@@ -21,7 +21,8 @@ from pytest_taskleak.loops.errors import (
     LivelockError,
     TimeWentReal,
 )
-from pytest_taskleak.loops.virtual import NEVER, VirtualTime
+from pytest_taskleak.loops.roles import NEVER
+from pytest_taskleak.loops.virtual import VirtualTime
 from pytest_taskleak.loops.wait import Wait
 
 MOST_TASKS = 20
@@ -163,8 +164,8 @@ def deadlock(time: VirtualTime, why: Wait | None) -> str:
     if not time.auto and due < NEVER:
         wait = due - time.now
         head = (
-            f"nobody moves the clock: auto is off, the next timer is due in {wait:g} s, and nothing else can run. "
-            "Await clock.advance(...) from a task that is not waiting for it, or set clock.auto = True."
+            f"nobody moves the clock: auto is off, the next timer is due in {wait:g} s, and nothing else can "
+            "run. Await clock.advance(...) from a task that is not waiting for it, or set clock.auto = True."
         )
     else:
         head = "nothing can run: no timer is due and nothing outside is at work, so this would wait for ever."
@@ -188,5 +189,6 @@ def sight_of(time: VirtualTime) -> Any:
     """Return a look at the tasks of all loops."""
     from pytest_taskleak.engine.sights import Sight
 
-    tasks = [task for loop in loops_of(time) for task in asyncio_.tasks_of(loop) if not anyio_.hands_over(task)]
+    every = [task for loop in loops_of(time) for task in asyncio_.tasks_of(loop)]
+    tasks = [task for task in every if not anyio_.hands_over(task)]
     return Sight(tasks[:MOST_TASKS], tasks[MOST_TASKS:], root=os.getcwd())

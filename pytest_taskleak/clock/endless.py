@@ -55,8 +55,8 @@ class Endless:
         elif jumps - self.since >= MOST_JUMPS:
             self.waits = None
             text = (
-                f"timers never end: time has moved {jumps - self.since:,} times, and the test still waits for the "
-                "same thing, which no timer will end. Give that wait a timeout."
+                f"timers never end: time has moved {jumps - self.since:,} times, and the test still waits "
+                "for the same thing, which no timer will end. Give that wait a timeout."
             )
             time.verdict(time, Wait("livelock", text))
 
@@ -64,7 +64,8 @@ class Endless:
         """Return the test's task and those that it awaits, one after the other."""
         root = self.ending.root
         if root is None:
-            root = next((main for loop in loops_of(time) if (main := turning.main_of(loop)) is not None), None)
+            found = (turning.main_of(loop) for loop in loops_of(time))
+            root = next((main for main in found if main is not None), None)
         chain: list[Any] = []
         while root is not None and not root.done() and root not in chain and len(chain) < DEEPEST:
             chain.append(root)
@@ -78,13 +79,11 @@ class Endless:
 
     def _hint(self, time: VirtualTime) -> None:
         """Note which tasks read a clock that does not move with this one."""
-        for loop in loops_of(time):
-            for task in asyncio_.tasks_of(loop):
-                for frame in frames_of(task):
-                    code = frame.f_code
-                    read = CLOCKS.intersection(code.co_names)
-                    if read and kind_of(code.co_filename) < SKIP:
-                        time.stats.note(
-                            f"{code.co_qualname} reads time.{min(read)}(), which this clock does not move, and time "
-                            f"has jumped very often: modules=[...] lets it read this one"
-                        )
+        tasks = [task for loop in loops_of(time) for task in asyncio_.tasks_of(loop)]
+        for code in {frame.f_code for task in tasks for frame in frames_of(task)}:
+            read = CLOCKS.intersection(code.co_names)
+            if read and kind_of(code.co_filename) < SKIP:
+                time.stats.note(
+                    f"{code.co_qualname} reads time.{min(read)}(), which this clock does not move, and time "
+                    "has jumped very often: modules=[...] lets it read this one"
+                )

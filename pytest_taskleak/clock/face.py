@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import datetime
+import datetime as dt
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from pytest_taskleak.adapt import asyncio_
 from pytest_taskleak.clock.force import Force
@@ -23,7 +23,7 @@ MOST_TIMERS = 100_000
 
 
 class FakeClock:
-    """Time that moves by itself when nothing can run, or by hand: `with`, `async with`, or the fixture `fake_clock`.
+    """Time that moves by itself when nothing can run, or by hand: `with`, `async with`, or the fixture.
 
     While it is in force, every loop of asyncio or uvloop that runs in this process lives in one virtual time.
     Time jumps to the next timer when nothing can run and nothing real is in flight: no thread, no call in a
@@ -60,7 +60,7 @@ class FakeClock:
 
     # --- in force -------------------------------------------------------------------------------
 
-    def __enter__(self) -> FakeClock:
+    def __enter__(self) -> Self:
         self._force.begin()
         border = self._force.border(asyncio_.running_task())
         border.__enter__()
@@ -77,7 +77,7 @@ class FakeClock:
         finally:
             self._force.end()
 
-    async def __aenter__(self) -> FakeClock:
+    async def __aenter__(self) -> Self:
         return self.__enter__()
 
     async def __aexit__(
@@ -127,7 +127,7 @@ class FakeClock:
 
     @property
     def trace(self) -> str:
-        """A digest of everything that ran so far, in order; empty without a seed. The same seed gives the same."""
+        """A digest of all that ran so far, in order, the same for the same seed; empty without one."""
         return self._force.world.trace()
 
     # --- by hand --------------------------------------------------------------------------------
@@ -185,7 +185,9 @@ class FakeClock:
 
     def _mover(self, name: str) -> Mover:
         if not self._force.active:
-            raise FakeClockError(f"clock.{name}() needs the clock in force: inside of its `with`, or in the test")
+            raise FakeClockError(
+                f"clock.{name}() needs the clock in force: inside of its `with`, or in the test"
+            )
         return Mover(self._force)
 
     # --- the real world -------------------------------------------------------------------------
@@ -242,7 +244,8 @@ class FakeClock:
         """Return who waits for what just now: the wait-for graph of all tasks under the clock."""
         from pytest_taskleak.clock.ending import sight_of
 
-        return sight_of(self._time).graph
+        graph: Graph = sight_of(self._time).graph
+        return graph
 
     def shift_wall(
         self, *, days: float = 0, hours: float = 0, minutes: float = 0, seconds: float = 0
@@ -252,7 +255,7 @@ class FakeClock:
         Raises:
             FakeClockError: the clock has no `wall=`, or is not in force.
         """
-        step = datetime.timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+        step = dt.timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
         self._wall("shift_wall").shift(step)
 
     def drift_wall(self, rate: float) -> None:
@@ -268,7 +271,9 @@ class FakeClock:
     def _wall(self, name: str) -> Any:
         wall = self._force.world.wall
         if wall is None:
-            raise FakeClockError(f"clock.{name}() needs a clock in force with wall=datetime(...) or modules=[...]")
+            raise FakeClockError(
+                f"clock.{name}() needs a clock in force with wall=datetime(...) or modules=[...]"
+            )
         return wall
 
 
@@ -279,7 +284,6 @@ def checked(name: str, delay: object) -> float:
     return float(delay)  # type: ignore[arg-type]
 
 
-
 def force_of(clock: FakeClock) -> Force:
     """Return what puts a clock in force: for what stands between it and pytest."""
-    return clock._force
+    return clock._force  # noqa: SLF001 -- it is no part of the user's face

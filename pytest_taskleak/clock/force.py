@@ -11,13 +11,13 @@ from typing import Any
 
 from pytest_taskleak.adapt import asyncio_
 from pytest_taskleak.adapt.code import USER, kind_of
-from pytest_taskleak.clock.endless import Endless
 from pytest_taskleak.clock.ending import Ending
+from pytest_taskleak.clock.endless import Endless
 from pytest_taskleak.clock.timers import owned
 from pytest_taskleak.loops.errors import FakeClockError
 from pytest_taskleak.loops.installing import World
+from pytest_taskleak.loops.roles import NEVER
 from pytest_taskleak.loops.settings import Settings
-from pytest_taskleak.loops.virtual import NEVER
 from pytest_taskleak.safely import attribute, is_a
 
 
@@ -83,8 +83,8 @@ class Force:
                 ),
                 default=NEVER,
             )
-            trio = self.world.trio
-            return found if trio is None else min(found, trio.due())
+            others = (p.due() for p in self.time.participants if getattr(p, "loop", None) is None)
+            return min(found, *others, NEVER)
 
     def ignore(self, thing: Any) -> None:
         """Let time go on whatever a thread or a process does.
@@ -99,7 +99,8 @@ class Force:
             external.children.ignore(thing)
         else:
             raise FakeClockError(
-                f"clock.ignore takes a thread, a process or its pid - got an object of {type(thing).__qualname__}"
+                "clock.ignore takes a thread, a process or its pid - "
+                f"got an object of {type(thing).__qualname__}"
             )
 
     @contextmanager
@@ -118,7 +119,7 @@ class Force:
             self.end()
 
     def border(self, root: Any = None) -> Border:
-        """Return a block at the end of which its own error is raised, in place of the cancellation it has caused.
+        """Return a block that ends with its own error, in place of the cancellation it has caused.
 
         Parameters:
             root: the task that runs the block, `None` if that is no task.

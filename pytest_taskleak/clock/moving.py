@@ -9,8 +9,8 @@ from typing import Any, Generic, TypeVar
 
 from pytest_taskleak.adapt import asyncio_
 from pytest_taskleak.clock.force import Force
+from pytest_taskleak.loops.roles import NEVER
 from pytest_taskleak.loops.steps import Step
-from pytest_taskleak.loops.virtual import NEVER
 from pytest_taskleak.timing import pause as sleep
 
 Result = TypeVar("Result")

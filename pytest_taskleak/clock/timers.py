@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pytest_taskleak.adapt import asyncio_, futures
-from pytest_taskleak.adapt.code import SKIP, kind_of, line_of
 from pytest_taskleak.adapt.awaiting import frames_of
+from pytest_taskleak.adapt.code import SKIP, kind_of, line_of
 from pytest_taskleak.engine.owner import OWNER
 from pytest_taskleak.loops.stats import seconds
 from pytest_taskleak.safely import attribute, is_a

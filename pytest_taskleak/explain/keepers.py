@@ -35,6 +35,7 @@ from pytest_taskleak.adapt.asyncio_ import (
     tasks_of,
 )
 from pytest_taskleak.adapt.code import HARNESS, LIBRARY, PACKAGE, USER, kind_of, names_of
+from pytest_taskleak.adapt.frames import current_frames
 from pytest_taskleak.explain.anatomy import bare_name, exactly, type_name
 from pytest_taskleak.explain.paths import Short, place
 from pytest_taskleak.safely import is_a, module_name
@@ -101,7 +102,7 @@ def of_frames(short: Short) -> Iterator[Start]:
     top: FrameType | None = None
     frame: FrameType | None = None
     try:
-        for ident, top in sys._current_frames().items():  # noqa: SLF001 -- documented
+        for ident, top in current_frames().items():
             known = threads.get(ident) if ident != mine else None
             where = "" if known is None else f" in {thread_words(known)}"
             frame = top

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pytest_taskleak.loops.patience import Patience
-from pytest_taskleak.loops.virtual import NEVER
+from pytest_taskleak.loops.roles import NEVER
 from pytest_taskleak.loops.wait import Wait
 
 CREEP_TURNS = 100
@@ -13,8 +13,8 @@ CREEP = 1e-5
 MOST_BUSY = 1_000_000
 """Turns without a rest after which that is an error."""
 LIVELOCK = (
-    f"a loop never comes to rest: in {MOST_BUSY:,} turns there was always something to run, and nothing came in. "
-    "Somebody waits by running again and again, as `while not done: await asyncio.sleep(0)`: "
+    f"a loop never comes to rest: in {MOST_BUSY:,} turns there was always something to run, and nothing came "
+    "in. Somebody waits by running again and again, as `while not done: await asyncio.sleep(0)`: "
     "let it wait for an Event, or sleep for some time."
 )
 

@@ -14,7 +14,8 @@ from typing import Any
 from pytest_taskleak.adapt import turning
 from pytest_taskleak.loops.errors import FakeClockError
 from pytest_taskleak.loops.moment import Moment
-from pytest_taskleak.loops.virtual import NEVER, VirtualTime
+from pytest_taskleak.loops.roles import NEVER
+from pytest_taskleak.loops.virtual import VirtualTime
 from pytest_taskleak.timing import now as real_now
 
 OURS = "_taskleak_shift"
@@ -50,7 +51,9 @@ class Driver:
             self.offset = max(0.0, float(math.ceil(here - self.time.now)))
             self._moved(self.time.now + self.offset - here)
         elif self.due() < NEVER:
-            raise FakeClockError("start= needs a loop without timers: what waits already would come too early or late")
+            raise FakeClockError(
+                "start= needs a loop without timers: what waits already would come too early or late"
+            )
         self._before = turning.instance_attribute(self.loop, "time")
         self._face()
         self.time.faces.append(self._face)

@@ -19,7 +19,7 @@ class LivelockError(FakeClockError):
 
 
 class ExternalWorkTimeout(FakeClockError):
-    """Work outside of the loop (a thread, a pool, a process, a connection) did not end within `hang_after`."""
+    """Work outside of the loop (a thread, a pool, a process, a connection) did not end in time."""
 
 
 class UnsupportedLoop(FakeClockError):

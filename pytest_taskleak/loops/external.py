@@ -62,10 +62,7 @@ class External:
     def quiet(self) -> bool:
         """Tell at once whether certainly nothing is at work; `False` says nothing."""
         return (
-            self.threads.quiet()
-            and self.connections.quiet()
-            and self.pools.quiet()
-            and self.children.quiet()
+            self.threads.quiet() and self.connections.quiet() and self.pools.quiet() and self.children.quiet()
         )
 
     def look(self, time: VirtualTime) -> Wait | None:

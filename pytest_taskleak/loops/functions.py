@@ -113,6 +113,9 @@ class Virtual:
     def sleep(self, seconds: float) -> None:
         """Move the clock where a loop runs, or at home while none runs anywhere; elsewhere really sleep."""
         time = self._time
+        if time is not None and time.settings.threads:
+            wall_time.sleep(seconds)
+            return
         alone = time is not None and not time.participants and threading.get_ident() == self._home
         if time is not None and (alone or blocks(time)):
             blocking_sleep(time, seconds)

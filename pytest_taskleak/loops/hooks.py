@@ -18,9 +18,14 @@ from pytest_taskleak.loops.driver import Driver
 from pytest_taskleak.loops.handles import TIES
 from pytest_taskleak.loops.moment import COARSE, grain
 from pytest_taskleak.loops.patience import Patience
-from pytest_taskleak.loops.virtual import NEVER, VirtualTime
+from pytest_taskleak.loops.roles import NEVER
+from pytest_taskleak.loops.virtual import VirtualTime
 
 RESOLUTION = 1e-9
+MOST_WAKES = 5_000
+"""How often something may come in at one time, before time creeps."""
+WAKES = 10
+"""How often something comes in, from then on, while time creeps once: about what it costs."""
 
 
 class SelectorDriver(Driver):
@@ -36,6 +41,7 @@ class SelectorDriver(Driver):
         self.busy = 0
         self.patience = Patience(time, self)
         self.events: list[Any] = []
+        self.instant, self.wakes = time.now, 0  # how often something came in at that time
         self.own_fd = turning.own_fd(loop)
         self._select = self.selector.select
         self._replaced: Any = turning.ABSENT
@@ -48,6 +54,7 @@ class SelectorDriver(Driver):
     def attach(self) -> None:
         super().attach()
         TIES.install()
+        stepping.quicken(self.loop)
         self._replaced = turning.instance_attribute(self.selector, "select")
         self._select = self.selector.select
         self.fds, self.signals = stepping.descriptors(self.loop), stepping.signal_handlers(self.loop)
@@ -130,9 +137,18 @@ class SelectorDriver(Driver):
             creep(self.patience, in_vain=in_vain)
 
     def _active(self, events: list[Any]) -> None:
-        """Note that something came in."""
+        """Note that something came in; let time creep where that goes on and on at one time.
+
+        Somebody may try again and again over a connection within this process, which is never at rest.
+        """
         self.busy = 0
         TRAFFIC.came(events, self.own_fd)
+        if self.time.now != self.instant:
+            self.instant, self.wakes = self.time.now, 0
+        self.wakes += 1
+        if self.wakes >= MOST_WAKES and not self.wakes % WAKES:
+            creep(self.patience, in_vain=False)
+            self.instant = self.time.now
 
     def _wait(self, seconds: float) -> bool:
         """Wait in real time for events."""
@@ -143,7 +159,7 @@ class SelectorDriver(Driver):
         return bool(events or self.ready)
 
     def raise_next(self, error: BaseException) -> None:
-        def select(timeout: float | None = None) -> list[Any]:
+        def select(timeout: float | None = None) -> list[Any]:  # noqa: ARG001 -- the loop gives it
             self.selector.select = self._hook
             raise error
 

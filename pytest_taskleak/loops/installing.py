@@ -160,7 +160,7 @@ class World:
             driver.detach()
 
     def trace(self) -> str:
-        """Return a digest of everything that the loops have run, in the order in which they came; empty without."""
+        """Return a digest of everything that the loops have run; empty where it was not put down."""
         digests = [trace.digest() for trace in self.traces]
         return digests[0] if len(digests) == 1 else combined(digests)
 

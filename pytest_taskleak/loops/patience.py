@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pytest_taskleak.loops.virtual import NOT_TOLD, Participant, VirtualTime
+from pytest_taskleak.loops.roles import Participant
+from pytest_taskleak.loops.virtual import NOT_TOLD, VirtualTime
 from pytest_taskleak.loops.wait import Wait
 from pytest_taskleak.timing import now as real_now
 

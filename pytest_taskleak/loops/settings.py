@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
@@ -40,7 +40,7 @@ class Settings:
     io_grace: float = 0.1
     hang_after: float = 5.0
     threads: bool = False
-    wall: datetime.datetime | None = None
+    wall: dt.datetime | None = None
     modules: tuple[str, ...] = ()
     lateness: float = 0.0
     start: float | None = None
@@ -83,7 +83,7 @@ def complaint(name: str, value: object) -> str:
         right = value is None or (type(value) is int and value >= 0)
         return "" if right else "a whole number, 0 or more, or None"
     if name == "wall":
-        return "" if value is None or isinstance(value, datetime.datetime) else "a datetime, or None"
+        return "" if value is None or isinstance(value, dt.datetime) else "a datetime, or None"
     if name == "modules":
         return "" if words(value) is not None else "names of packages, as ['app']"
     if name == "start" and value is None:

@@ -15,10 +15,11 @@ from pytest_taskleak.adapt.task_steps import Numbering
 from pytest_taskleak.loops.arrivals import Arrivals
 from pytest_taskleak.loops.errors import UnsupportedLoop
 from pytest_taskleak.loops.hooks import SelectorDriver
+from pytest_taskleak.loops.roles import NEVER
 from pytest_taskleak.loops.schedule import LATENESS, Schedule
 from pytest_taskleak.loops.settings import Settings
 from pytest_taskleak.loops.trace import Trace
-from pytest_taskleak.loops.virtual import NEVER, VirtualTime
+from pytest_taskleak.loops.virtual import VirtualTime
 
 
 class StepDriver(SelectorDriver):
@@ -78,7 +79,7 @@ class StepDriver(SelectorDriver):
         if self.trace is None:
             self.trace = Trace()
             self._began = self.time.now
-            self.pipe = watched.pipe_handle(self.loop, self.fds, self.own_fd)
+            self.pipe = watched.pipe_handle(self.fds, self.own_fd)
             self.numbering.begin()
             ours = watched.watched_turn(self)
             if turning.instance_attribute(self.loop, "_run_once") is self._turn:

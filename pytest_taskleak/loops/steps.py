@@ -49,8 +49,8 @@ class Step:
             self.target = when
         elif self.limit and self.stops > self.limit:
             self.error = LivelockError(
-                f"run_until_idle stopped at {self.limit:,} times at which timers were due, and there are more: "
-                "something arms itself again for ever. Cancel it, call clock.background(task) on it, "
+                f"run_until_idle stopped at {self.limit:,} times at which timers were due, and there are "
+                "more: something arms itself again for ever. Cancel it, call clock.background(task) on it, "
                 "or give a larger max_timers"
             )
             self.target = -1.0

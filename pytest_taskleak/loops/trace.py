@@ -97,12 +97,11 @@ class Trace:
         texts = list(self.labels)
         numbers = [number for block in (*self._kept, self._block) for number in block]
         first = self.first_kept()
-        return [
-            Record(
-                first + place // WIDTH, *numbers[place : place + WIDTH - 1], texts[numbers[place + WIDTH - 1]]
-            )
-            for place in range(max(0, start - first) * WIDTH, len(numbers), WIDTH)
-        ]
+        found = []
+        for place in range(max(0, start - first) * WIDTH, len(numbers), WIDTH):
+            turn, nanoseconds, task, label = numbers[place : place + WIDTH]
+            found.append(Record(first + place // WIDTH, turn, nanoseconds, task, texts[label]))
+        return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,9 +18,10 @@ from pytest_taskleak.loops.moment import Moment
 from pytest_taskleak.loops.moved import Moved
 from pytest_taskleak.loops.patience import LONGEST, Patience
 from pytest_taskleak.loops.registered import Registered
+from pytest_taskleak.loops.roles import NEVER
 from pytest_taskleak.loops.steps import Step
 from pytest_taskleak.loops.trio_wish import Wish
-from pytest_taskleak.loops.virtual import NEVER, VirtualTime
+from pytest_taskleak.loops.virtual import VirtualTime
 from pytest_taskleak.loops.wait import Wait
 
 LONG = 3600.0

@@ -7,8 +7,9 @@ from typing import Any
 from pytest_taskleak.adapt import trio_clock as inner
 from pytest_taskleak.adapt.trio_children import TrioChildren
 from pytest_taskleak.loops.errors import UnsupportedLoop
+from pytest_taskleak.loops.roles import NEVER
 from pytest_taskleak.loops.trio_clock import TrioTime
-from pytest_taskleak.loops.virtual import NEVER, VirtualTime
+from pytest_taskleak.loops.virtual import VirtualTime
 
 
 class TrioRuns:

@@ -21,9 +21,10 @@ from pytest_taskleak.loops.moment import COARSE, grain
 from pytest_taskleak.loops.naming import Naming
 from pytest_taskleak.loops.patience import LONGEST, Patience
 from pytest_taskleak.loops.registered import Registered
+from pytest_taskleak.loops.roles import NEVER
 from pytest_taskleak.loops.uv_outside import UvOutside
 from pytest_taskleak.loops.uv_timers import Heap
-from pytest_taskleak.loops.virtual import NEVER, VirtualTime
+from pytest_taskleak.loops.virtual import VirtualTime
 
 QUIET_TURNS = 2
 """Turns without anything to run after which a loop without connections rests."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from pytest_taskleak.adapt.uvloop import UvTimer
-from pytest_taskleak.loops.virtual import NEVER
+from pytest_taskleak.loops.roles import NEVER
 
 MOST_CANCELLED = 100
 

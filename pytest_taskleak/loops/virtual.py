@@ -1,24 +1,22 @@
 """What time is it, who waits for which time, and when does it move?
 
-One virtual time serves a whole process.  Loops and sleeping threads take part in it.  It moves only when every
-one of them rests and nothing outside is at work, and then to the nearest time that anybody waits for.
+One virtual time serves a whole process.  Loops and sleeping threads take part in it.  It moves only when
+every one of them rests and nothing outside is at work, and then to the nearest time that anybody waits for.
 """
 
 from __future__ import annotations
 
-import math
 import threading
 from collections.abc import Callable
-from typing import Any, Protocol
 
 from pytest_taskleak.loops.moment import COARSE, Moment
+from pytest_taskleak.loops.roles import NEVER, Outside, Participant, named
 from pytest_taskleak.loops.settings import Settings
 from pytest_taskleak.loops.stats import Stats
 from pytest_taskleak.loops.steps import Step, Steps
 from pytest_taskleak.loops.wait import Wait
 from pytest_taskleak.timing import now as real_now
 
-NEVER = math.inf
 plainly = float.__sub__
 """Subtraction that rounds nothing, whatever sort of float it is."""
 OFTEN = 2**14 - 1
@@ -26,50 +24,12 @@ OFTEN = 2**14 - 1
 NOT_TOLD = ("real", "turn")
 """Causes for which time does not stand."""
 
-
-class Participant(Protocol):
-    """A loop that runs, or a thread that sleeps in virtual time."""
-
-    ident: int
-    """The thread."""
-    resting: bool
-    """Whether it waits; only its own thread says so."""
-
-    def due(self) -> float:
-        """Return the time that it waits for, `inf` if it waits for none."""
-        ...
-
-    def stirs(self) -> bool:
-        """Tell whether there is something for it to do although it rests."""
-        ...
-
-    def wake(self) -> None:
-        """End its wait; called from any thread."""
-        ...
-
-
-class Outside(Protocol):
-    """What is at work outside of the loops."""
-
-    def quiet(self) -> bool:
-        """Tell at once whether certainly nothing is; `False` says nothing."""
-        ...
-
-    def look(self, time: VirtualTime) -> Wait | None:
-        """Return something that is at work, `None` if there is nothing."""
-        ...
-
-    def hope(self, time: VirtualTime) -> Wait | None:
-        """Return what may still bring something when nobody waits for a time, `None` if there is nothing."""
-        ...
-
-
 Verdict = Callable[["VirtualTime", Wait | None], None]
 """Called when time can never move again: what it waits for in vain, `None` if for nothing."""
 
 
-def nothing(time: VirtualTime, why: Wait | None) -> None:
-    """Say nothing of an end that nobody wants to know of."""
+def nothing(time: VirtualTime, why: Wait | None = None) -> None:
+    """Say nothing, where nobody wants to know."""
 
 
 class VirtualTime:
@@ -98,7 +58,7 @@ class VirtualTime:
         self.coarse: list[Callable[[float], None]] = []  # told when floats no longer tell a nanosecond apart
         self.faces: list[Callable[[], None]] = []  # told when it begins or ends to follow real time
         self.verdict: Verdict = nothing
-        self.often: Callable[[VirtualTime], None] = lambda time: None  # called once in very many jumps
+        self.often: Callable[[VirtualTime], None] = nothing  # called once in very many jumps
         self.noted = 0.0  # the real time up to which `stats.real_wait` is complete
         self.over = False  # nobody drives the loops any more
 
@@ -293,7 +253,7 @@ class VirtualTime:
         return None if mine else Wait("turn", "another is due first")
 
     def _ended(self) -> Wait | None:
-        """Nobody waits for a time that will come: that is an error, unless something may come from outside."""
+        """Nobody waits for a time: that is an error, unless something may come from outside."""
         hope = self.outside.hope(self)
         if hope is None:
             self.verdict(self, None)
@@ -330,9 +290,3 @@ class VirtualTime:
         if not rest:
             return None
         return Wait("real", "real time is wanted", pause=min(rest, 0.02))
-
-
-def named(ident: int) -> str:
-    """Return the name of a thread for a message."""
-    thread: Any = getattr(threading, "_active", {}).get(ident)
-    return f"thread {thread.name!r}" if thread is not None else f"thread {ident}"

@@ -301,8 +301,14 @@ def test_marker_options(suite: Suite) -> None:
 @pytest.mark.parametrize(
     ("marker", "message"),
     [
-        ("atuo=False", "marker fake_clock of test_it.py::test_it: there is no option 'atuo'; there are auto, io"),
-        ("io='never'", "marker fake_clock of test_it.py::test_it: io must be one of grace, freeze, ignore - got 'never'"),
+        (
+            "atuo=False",
+            "marker fake_clock of test_it.py::test_it: there is no option 'atuo'; there are auto, io",
+        ),
+        (
+            "io='never'",
+            "marker fake_clock of test_it.py::test_it: io must be one of grace, freeze, ignore - got 'never'",
+        ),
         ("5", "marker fake_clock of test_it.py::test_it takes names with values, as auto=False - got (5,)"),
     ],
 )
@@ -380,6 +386,7 @@ def test_xdist(suite: Suite) -> None:
         process=True,
     )
     assert done.counts == "6 passed"
+
 
 SEEDED = """
         import pathlib

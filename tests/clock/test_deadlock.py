@@ -203,7 +203,9 @@ def test_a_thread_that_never_ends_is_named() -> None:
             finally:
                 gate.set()
 
-    with pytest.raises(ExternalWorkTimeout, match=r"time has stood for 0\.2 s of real time, because .*'spinner'"):
+    with pytest.raises(
+        ExternalWorkTimeout, match=r"time has stood for 0\.2 s of real time, because .*'spinner'"
+    ):
         asyncio.run(main())
 
 

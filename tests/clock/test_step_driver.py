@@ -184,7 +184,11 @@ def test_a_cancelled_callback_does_not_run_though_it_is_ready() -> None:
     async def main() -> list[str]:
         loop, log = asyncio.get_running_loop(), list[str]()
         later: list[asyncio.Handle] = []
-        loop.call_soon(lambda: later[0].cancel())
+
+        def cancel() -> None:
+            later[0].cancel()
+
+        loop.call_soon(cancel)
         later.append(loop.call_soon(log.append, "second"))
         loop.call_soon(log.append, "third")
         await asyncio.sleep(1)
@@ -478,6 +482,23 @@ def test_a_deadlock_is_an_error(options: dict[str, Any]) -> None:
 
     with pytest.raises(DeadlockError):
         asyncio.run(main())
+    assert cleaned
+
+
+@pytest.mark.parametrize("options", [{"driver": "hooks"}, {"driver": "step"}, {"seed": 5}])
+def test_a_deadlock_comes_out_of_a_loop_that_the_test_itself_runs(options: dict[str, Any]) -> None:
+    cleaned = list[int]()
+
+    async def main() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cleaned.append(1)
+
+    with FakeClock(**options):
+        with pytest.raises(DeadlockError):
+            asyncio.run(main())
+        asyncio.run(asyncio.sleep(3600))
     assert cleaned
 
 
