@@ -1,8 +1,6 @@
-"""How does one turn of a stock loop go, and what are its timers made of, where both must be fast?
+"""What are the timers of a loop made of, and when need its selector not be asked, where both must be fast?
 
-The turn does what `BaseEventLoop._run_once` of CPython 3.11 to 3.15 does, in the same order; only `select` is
-left out where it could bring nothing, and waiting is somebody else's.  Heaps are compared by a tuple, because
-that is compared in C.
+Timers are compared by a tuple, because tuples are compared in C.
 """
 
 from __future__ import annotations
@@ -11,7 +9,6 @@ import asyncio
 import contextvars
 import heapq
 import itertools
-import math
 import selectors
 import sys
 from asyncio import base_events, events, futures, selector_events
@@ -21,14 +18,15 @@ from typing import Any
 
 from pytest_taskleak.adapt import turning
 from pytest_taskleak.adapt.code import SKIP, kind_of
-from pytest_taskleak.timing import now as real_now
 
 MOST_STEPS = 12
+COARSE = 2.0**20
+"""Seconds (12 days) up to which a float tells a nanosecond apart with some to spare."""
 POLL_MASK = 63
 """A loop that has nothing but its own pipe to hear of looks at it every 64th turn."""
-_base: Any = base_events
+BUSY = 1_000
+"""Turns without a rest after which a driver is asked what to do about it."""
 _Loop: Any = base_events.BaseEventLoop
-LOGGER = _base.logger
 SLOTS = {
     *("_callback", "_args", "_cancelled", "_loop", "_source_traceback", "_repr", "__weakref__", "_context"),
     *("_scheduled", "_when"),
@@ -65,6 +63,7 @@ class VirtualTimer(asyncio.TimerHandle):
         if KNOWN and not loop.get_debug():
             fill(self, when, callback, args, loop, context, frame)
             return
+        when = snapped(when)
         asyncio.TimerHandle.__init__(self, when, callback, args, loop, context)
         told_from_caller(self)
         self.order = (when, _next())
@@ -87,6 +86,11 @@ class VirtualTimer(asyncio.TimerHandle):
             done._callback = done._args = None
 
 
+def snapped(when: float) -> float:
+    """Return a time as near to a whole nanosecond as it can be, so that errors of sums do not add up."""
+    return round(when, 9) if -COARSE < when < COARSE else when
+
+
 def fill(
     timer: Any, when: float, callback: Any, args: Any, loop: Any, context: Any, frame: FrameType | None
 ) -> None:
@@ -101,6 +105,7 @@ def fill(
         context: see there.
         frame: who makes it, `None` where the task that waits tells it.
     """
+    when = snapped(when)
     timer._context = _context() if context is None else context
     timer._loop = loop
     timer._callback = callback
@@ -194,114 +199,3 @@ def descriptors(loop: Any) -> Any:
 def signal_handlers(loop: Any) -> Any:
     """Return the signal handlers of a loop, which hear of a signal by its pipe alone."""
     return getattr(loop, "_signal_handlers", ())
-
-
-def overridden(loop: Any) -> bool:
-    """Tell whether a loop turns in a way of its own."""
-    return getattr(loop._run_once, "__func__", None) is not _Loop._run_once
-
-
-def drop_cancelled(loop: Any) -> Any:
-    """Drop cancelled timers as the stock loop does: all when they are many, else those at the head."""
-    heap = loop._scheduled
-    count = len(heap)
-    least = _base._MIN_SCHEDULED_TIMER_HANDLES
-    fraction = _base._MIN_CANCELLED_TIMER_HANDLES_FRACTION
-    if count > least and loop._timer_cancelled_count / count > fraction:
-        kept = []
-        for handle in heap:
-            if handle._cancelled:
-                handle._scheduled = False
-            else:
-                kept.append(handle)
-        heapq.heapify(kept)
-        loop._scheduled = kept
-        loop._timer_cancelled_count = 0
-        return kept
-    turning.prune(loop)
-    return heap
-
-
-def second_due(loop: Any) -> float:
-    """Return when the timer after the next one of a loop is due, `inf` without one that is armed."""
-    second = loop._scheduled[1:3]
-    return min((handle._when for handle in second if not handle._cancelled), default=math.inf)
-
-
-def run_slowly(loop: Any, handle: Any) -> None:
-    """Run one callback in debug mode; one that blocks is slow by the real clock, too."""
-    try:
-        loop._current_handle = handle
-        began, really = loop.time(), real_now()
-        handle._run()
-        took = max(loop.time() - began, real_now() - really)
-        if took >= loop.slow_callback_duration:
-            LOGGER.warning("Executing %s took %.3f seconds", _base._format_handle(handle), took)
-    finally:
-        loop._current_handle = None
-
-
-def set_turn(loop: Any, turn: Callable[[], None]) -> None:
-    """Let a loop turn by a function from its next turn on."""
-    loop._run_once = turn
-
-
-def plain_turn(driver: Any) -> Callable[[], None]:
-    """Return one turn of a loop, in place of its `_run_once`.
-
-    Parameters:
-        driver: see `StepDriver`.
-    """
-    loop, ready, time = driver.loop, driver.ready, driver.time
-    popleft, append, pop = ready.popleft, ready.append, heapq.heappop
-    fds, signals = driver.fds, driver.signals
-    easy, move, lateness = time.easy, time.move, time.settings.lateness
-    turns = 0
-
-    def turn() -> None:
-        nonlocal turns
-        turns += 1
-        heap = drop_cancelled(loop) if loop._timer_cancelled_count else loop._scheduled
-        looks = len(fds) > 1 or signals or not turns & POLL_MASK
-        if ready or loop._stopping:
-            driver.busy = busy = driver.busy + 1
-            if busy >= BUSY:
-                driver.tired()
-            if looks:
-                loop._process_events(driver.poll())
-        else:
-            driver.busy = 0
-            found = driver.poll() if looks else None
-            if not found and not ready:
-                if heap and not heap[0]._cancelled and easy() and not ready:
-                    move(heap[0]._when - driver.offset + lateness)
-                else:
-                    found = (not looks and driver.poll()) or driver.rest()
-            if found:
-                loop._process_events(found)
-        heap = loop._scheduled
-        if heap:
-            end = loop.time() + loop._clock_resolution
-            while heap:
-                handle = heap[0]
-                if handle._when >= end:
-                    break
-                handle = pop(heap)
-                handle._scheduled = False
-                append(handle)
-        run = run_slowly if loop._debug else None
-        for _ in range(len(ready)):
-            handle = popleft()
-            if handle._cancelled:
-                continue
-            if run is None:
-                handle._run()
-            else:
-                run(loop, handle)
-        handle = None  # no cycle when an exception comes up
-
-    return turn
-
-
-BUSY = 1_000
-"""Turns without a rest after which a driver is asked what to do about it."""

@@ -211,3 +211,8 @@ def fail(runner: Any, failure: BaseException) -> None:
     from outcome import Error
 
     runner.main_task_outcome = Error(failure)
+
+
+def next_deadline(runner: Any) -> float:
+    """Return the nearest deadline of a run's scopes, `inf` without one."""
+    return float(runner.deadlines.next_deadline())

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 from pytest_taskleak.adapt import task_steps
-from pytest_taskleak.adapt.stepping import BUSY, POLL_MASK, drop_cancelled, run_slowly
+from pytest_taskleak.adapt.stepping import BUSY, POLL_MASK
 from pytest_taskleak.adapt.task_steps import WAKE, ThreadSafeHandle, step_of
+from pytest_taskleak.adapt.turns import drop_cancelled, run_slowly
 
 
 def watched_turn(driver: Any) -> Callable[[], None]:

@@ -10,9 +10,10 @@ from __future__ import annotations
 import math
 from typing import Any, SupportsIndex
 
+from pytest_taskleak.adapt import stepping
+
 NANOSECOND = 9
-COARSE = 2.0**20
-"""Seconds (12 days) up to which a float tells a nanosecond apart with some to spare."""
+COARSE = stepping.COARSE
 
 
 _SCALE = 1e9

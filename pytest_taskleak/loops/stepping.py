@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from pytest_taskleak.adapt import stepping, task_steps, turning, watched
+from pytest_taskleak.adapt import task_steps, turning, turns, watched
 from pytest_taskleak.adapt.task_steps import Numbering
 from pytest_taskleak.loops.arrivals import Arrivals
 from pytest_taskleak.loops.errors import UnsupportedLoop
@@ -32,7 +32,7 @@ class StepDriver(SelectorDriver):
     """
 
     def __init__(self, loop: Any, time: VirtualTime) -> None:
-        if stepping.overridden(loop):
+        if turns.overridden(loop):
             kind = type(loop)
             raise UnsupportedLoop(
                 f"{kind.__module__}.{kind.__qualname__} has a _run_once of its own, which a seed or "
@@ -57,7 +57,7 @@ class StepDriver(SelectorDriver):
 
     def attach(self) -> None:
         super().attach()
-        self._turns_by(stepping.plain_turn(self))
+        self._turns_by(turns.plain_turn(self))
         if self.plan.chooses:
             self.put_down()
             self._replace("call_soon_threadsafe", self._call_soon_threadsafe)
@@ -88,7 +88,7 @@ class StepDriver(SelectorDriver):
 
     def _turns_by(self, turn: Callable[[], None]) -> None:
         self._turn = turn
-        stepping.set_turn(self.loop, turn)
+        turns.set_turn(self.loop, turn)
 
     def raise_next(self, error: BaseException) -> None:
         before = self._turn
@@ -170,7 +170,7 @@ class StepDriver(SelectorDriver):
     def due(self) -> float:
         when = super().due()
         if self.plan.chooses and when < NEVER and self.time.free and self.plan.late(self.nanoseconds(when)):
-            after = stepping.second_due(self.loop) - self.offset
+            after = turns.second_due(self.loop) - self.offset
             return after if after - when <= LATENESS else when
         return when
 

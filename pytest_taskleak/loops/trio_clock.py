@@ -13,7 +13,9 @@ from typing import Any
 
 from pytest_taskleak.adapt import trio as tasks
 from pytest_taskleak.adapt import trio_clock as inner
+from pytest_taskleak.adapt.stepping import BUSY
 from pytest_taskleak.adapt.trio_children import TrioChildren
+from pytest_taskleak.loops.creeping import CREEP_TURNS, MOST_BUSY, creep
 from pytest_taskleak.loops.moment import Moment
 from pytest_taskleak.loops.moved import Moved
 from pytest_taskleak.loops.patience import LONGEST, Patience
@@ -55,7 +57,7 @@ class TrioTime:
         self._waiting = False  # it is watched whether a task goes on
         self._moved = Moved(time)
         self._poll: Callable[[], bool] = bool
-        self._stale = self._strikes = 0
+        self.busy = self._stale = self._strikes = 0
         self._failure: BaseException | None = None
 
     def _make_clock(self) -> Any:
@@ -114,8 +116,12 @@ class TrioTime:
     def current_time(self) -> float:
         """Return what time it is; trio asks after each wait, before it runs anything."""
         time = self.time
-        if self.resting and threading.get_ident() == self.ident:
-            self._wakes()
+        if threading.get_ident() == self.ident:
+            if self.resting:
+                self._wakes()
+            self.busy += 1
+            if self.busy >= BUSY and not self.busy % CREEP_TURNS:
+                self._tired()
         now = time.now if time.real_since is None else time.live()
         return Moment(now + self.offset) if self.offset else now
 
@@ -137,7 +143,7 @@ class TrioTime:
         Parameters:
             deadline: the next one of a scope.
         """
-        self._deadline = deadline
+        self._deadline, self.busy = deadline, 0
         if deadline <= self.current_time():
             return 0.0
         if inner.waits_for_idle(self.runner):
@@ -179,6 +185,17 @@ class TrioTime:
             return 0.0
         self._stale += 1  # somebody else goes on, or nobody ever will
         return min(LONGEST, self._stale * 0.001)
+
+    def _tired(self) -> None:
+        """Let time creep in a run that never comes to rest: it asks what time it is in every turn."""
+        self._deadline = inner.next_deadline(self.runner)
+        in_vain = self.busy >= MOST_BUSY
+        self.busy *= not in_vain
+        try:
+            creep(self.patience, in_vain=in_vain)
+        except BaseException as failure:  # noqa: BLE001 -- it is the main task's
+            self._strikes += 1
+            self._strike(failure)
 
     def _is_driven(self) -> bool:
         """Tell whether the run is the guest of a loop that moves time."""

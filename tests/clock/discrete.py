@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 Result = TypeVar("Result")
 
 
-class DiscreteLoop(asyncio.AbstractEventLoop):
+class DiscreteLoop:
     """A loop in discrete time."""
 
     def __init__(self) -> None:
@@ -34,12 +34,14 @@ class DiscreteLoop(asyncio.AbstractEventLoop):
         Raises:
             RuntimeError: it never ends.
         """
-        events._set_running_loop(self)
+        own: Any = self
+        events._set_running_loop(own)
         try:
             task = self.create_task(main)
             while not task.done():
                 self._turn()
-            return task.result()
+            result: Result = task.result()
+            return result
         finally:
             events._set_running_loop(None)
 
@@ -62,22 +64,24 @@ class DiscreteLoop(asyncio.AbstractEventLoop):
     def time(self) -> Any:
         return self.now
 
-    def call_soon(  # type: ignore[override]
+    def call_soon(
         self, callback: Callable[..., Any], *args: Any, context: contextvars.Context | None = None
     ) -> asyncio.Handle:
-        handle = asyncio.Handle(callback, args, self, context)
+        own: Any = self
+        handle = asyncio.Handle(callback, args, own, context)
         self.ready.append(handle)
         return handle
 
-    def call_later(  # type: ignore[override]
+    def call_later(
         self, delay: Any, callback: Callable[..., Any], *args: Any, context: contextvars.Context | None = None
     ) -> asyncio.TimerHandle:
         return self.call_at(self.now + delay, callback, *args, context=context)
 
-    def call_at(  # type: ignore[override]
+    def call_at(
         self, when: Any, callback: Callable[..., Any], *args: Any, context: contextvars.Context | None = None
     ) -> asyncio.TimerHandle:
-        handle = asyncio.TimerHandle(when, callback, args, self, context)
+        own: Any = self
+        handle = asyncio.TimerHandle(when, callback, args, own, context)
         heapq.heappush(self.timers, (when, self.count, handle))
         self.count += 1
         return handle
@@ -86,10 +90,12 @@ class DiscreteLoop(asyncio.AbstractEventLoop):
         """Do nothing: it is dropped when its turn comes."""
 
     def create_future(self) -> asyncio.Future[Any]:
-        return asyncio.Future(loop=self)
+        own: Any = self
+        return asyncio.Future(loop=own)
 
-    def create_task(self, coro: Any, **options: Any) -> asyncio.Task[Any]:  # type: ignore[override]
-        return asyncio.Task(coro, loop=self, **options)
+    def create_task(self, coro: Any, **options: Any) -> asyncio.Task[Any]:
+        own: Any = self
+        return asyncio.Task(coro, loop=own, **options)
 
     def get_debug(self) -> bool:
         return False

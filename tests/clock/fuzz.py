@@ -176,8 +176,12 @@ class Total:
         rows = [[way, *(f"{counts[name]:,}" for name in COLUMNS)] for way, counts in self.ways.items()]
         rows = [["way", *COLUMNS], *rows, ["all", *(f"{whole[name]:,}" for name in COLUMNS)]]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
-        failed = {kind.removesuffix(" failed"): n for kind, n in self.kinds.items() if kind.endswith(" failed")}
+        lines = [
+            "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows
+        ]
+        failed = {
+            kind.removesuffix(" failed"): n for kind, n in self.kinds.items() if kind.endswith(" failed")
+        }
         lines += [f"  failed: {kind} {count} of {self.kinds[kind]}" for kind, count in failed.items()]
         waits = ", ".join(f"{cause} {ms / 1000:,.1f} s" for cause, ms in self.waits.most_common())
         return "\n".join([*lines, f"  time stood for {waits or 'nothing'}"])
@@ -199,7 +203,13 @@ class Job:
         given = self.given
         self.out, self.err = tempfile.TemporaryFile("w+"), tempfile.TemporaryFile("w+")
         os.pwrite(self.state.fileno(), b"%020d" % first, 0)
-        command = [sys.executable, *(["-P"] if sys.flags.safe_path else []), __file__, "--state", self.state.name]
+        command = [
+            sys.executable,
+            *(["-P"] if sys.flags.safe_path else []),
+            __file__,
+            "--state",
+            self.state.name,
+        ]
         command += ["--seed", str(first), "--programs", str(self.end - first), "--times", str(given.times)]
         command += ["--ways", *given.ways, "--watchdog", str(given.watchdog)]
         command += ["--blind", *given.blind] if given.blind else []
@@ -264,13 +274,21 @@ def main(arguments: list[str] | None = None) -> int:
     known = [way for way in WAYS if way != "uvloop" or importlib.util.find_spec("uvloop")]
     parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
     parser.add_argument("--programs", type=int, default=1000)
-    parser.add_argument("--seed", type=int, default=0, help="of the first program; the next has the next number")
+    parser.add_argument(
+        "--seed", type=int, default=0, help="of the first program; the next has the next number"
+    )
     parser.add_argument("--jobs", type=int, default=1, help="processes that run programs")
-    parser.add_argument("--burners", type=int, default=os.cpu_count() or 1, help="processes that keep the machine busy")
-    parser.add_argument("--ways", nargs="+", choices=known, default=known, help="how the clock goes; each in its turn")
+    parser.add_argument(
+        "--burners", type=int, default=os.cpu_count() or 1, help="processes that keep the machine busy"
+    )
+    parser.add_argument(
+        "--ways", nargs="+", choices=known, default=known, help="how the clock goes; each in its turn"
+    )
     parser.add_argument("--times", type=int, default=1, help="run each program so many times")
     parser.add_argument("--watchdog", type=float, default=60.0, help="real seconds for one program")
-    parser.add_argument("--blind", nargs="+", choices=SOURCES, default=[], help="let the clock not see such work")
+    parser.add_argument(
+        "--blind", nargs="+", choices=SOURCES, default=[], help="let the clock not see such work"
+    )
     parser.add_argument("--show", action="store_true", help="print the programs, and run none")
     parser.add_argument("--state", help=argparse.SUPPRESS)
     given = parser.parse_args(arguments)

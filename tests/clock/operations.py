@@ -29,7 +29,10 @@ import anyio
 import anyio.from_thread
 import anyio.to_thread
 
-really_sleep, real_time = time.sleep, time.perf_counter  # of the real world, whatever the clock does to threads
+really_sleep, real_time = (
+    time.sleep,
+    time.perf_counter,
+)  # of the real world, whatever the clock does to threads
 Worker = concurrent.futures.ThreadPoolExecutor
 LOCAL = "127.0.0.1"
 ECHO = """
@@ -204,7 +207,9 @@ async def a_place(*, outside: bool) -> AsyncIterator[Place]:
         loop.add_signal_handler(signal.SIGUSR1, place.on_signal)
         stack.callback(loop.remove_signal_handler, signal.SIGUSR1)
         if outside:
-            child = stack.enter_context(subprocess.Popen([sys.executable, "-c", ECHO], stdout=subprocess.PIPE))
+            child = stack.enter_context(
+                subprocess.Popen([sys.executable, "-c", ECHO], stdout=subprocess.PIPE)
+            )
             stack.callback(child.kill)
             assert child.stdout is not None
             place.outside = (LOCAL, int(child.stdout.readline()))
@@ -269,7 +274,9 @@ class Datagrams(asyncio.DatagramProtocol):
 # --- connections --------------------------------------------------------------------------------------
 
 
-async def _ask(action: Action, connecting: Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]) -> None:
+async def _ask(
+    action: Action, connecting: Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]
+) -> None:
     reader, writer = await connecting
     try:
         data = os.urandom(16) * (action.size // 16) + bytes(action.size % 16)
@@ -380,8 +387,12 @@ async def pipe(place: Place, action: Action) -> None:
 async def watched(place: Place, action: Action) -> None:
     """A reader that the loop calls."""
     ours, theirs = socket.socketpair()
-    future = place.loop.create_future()
+    future, _ = place.future()
     ours.setblocking(False)
+
+    def put() -> None:
+        if not future.done():
+            future.set_result(None)
 
     def send() -> None:
         with theirs:
@@ -389,7 +400,7 @@ async def watched(place: Place, action: Action) -> None:
             theirs.send(b"x")
 
     threading.Thread(target=send).start()
-    place.loop.add_reader(ours, lambda: future.done() or future.set_result(None))
+    place.loop.add_reader(ours, put)
     try:
         await future
     finally:
@@ -463,7 +474,9 @@ async def fresh_pool(place: Place, action: Action) -> None:
     """A pool of its own, with more calls than workers."""
     pool = Worker(1)
     try:
-        await asyncio.gather(*(place.loop.run_in_executor(pool, toil, action.how, action.work / 3) for _ in range(3)))
+        await asyncio.gather(
+            *(place.loop.run_in_executor(pool, toil, action.how, action.work / 3) for _ in range(3))
+        )
     finally:
         pool.shutdown(wait=False)
 
@@ -552,7 +565,12 @@ async def _in_thread(place: Place, function: Callable[[], Any]) -> None:
 
 
 async def thread_sleeps(place: Place, action: Action) -> None:
-    await _in_thread(place, lambda: (time.sleep(action.think / 2), action.toil(), time.sleep(action.think / 2)))
+    def rest() -> None:
+        time.sleep(action.think / 2)
+        action.toil()
+        time.sleep(action.think / 2)
+
+    await _in_thread(place, rest)
 
 
 async def thread_waits(place: Place, action: Action) -> None:
@@ -641,7 +659,17 @@ async def abandoned(place: Place, action: Action) -> None:
 Operation = Callable[[Place, Action], Coroutine[Any, Any, None]]
 CONNECTIONS = (tcp, unix, tls, threaded, udp, pair, pair_thread, pipe, watched)
 THREADS = (
-    *(thread, thread_items, threads_chained, to_thread, executor, submit, pool_callback, fresh_pool, anyio_thread),
+    *(
+        thread,
+        thread_items,
+        threads_chained,
+        to_thread,
+        executor,
+        submit,
+        pool_callback,
+        fresh_pool,
+        anyio_thread,
+    ),
     *(lookup, from_thread, threadsafe, other_loop, a_signal),
 )
 CHILDREN = (child, child_exit)

@@ -95,10 +95,11 @@ class Scenario:
 
 def generate(seed: int, way: str) -> Scenario:
     """Draw a scenario."""
-    draw = random.Random(f"{seed}:{way}")
-    tasks = []
-    for _ in range(draw.randint(3, 8)):
-        tasks.append(tuple(an_action(draw, way) for _ in range(draw.choice((1, 1, 1, 2, 2, 3)))))
+    draw = random.Random(f"{seed}:{way}")  # noqa: S311 -- chance that comes again
+    tasks = (
+        tuple(an_action(draw, way) for _ in range(draw.choice((1, 1, 1, 2, 2, 3))))
+        for _ in range(draw.randint(3, 8))
+    )
     return Scenario(seed, way, tuple(tasks))
 
 

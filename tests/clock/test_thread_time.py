@@ -868,8 +868,9 @@ def test_what_somebody_else_has_replaced_stays(monkeypatch: pytest.MonkeyPatch) 
     def theirs(seconds: float) -> None:
         """Stand for what a user sets."""
 
+    monkeypatch.setattr(time, "sleep", time.sleep)  # so that the real one comes back
     with FakeClock(threads=True):
-        monkeypatch.setattr(time, "sleep", theirs)
+        time.sleep = theirs
     assert time.sleep is theirs
 
 

@@ -15,7 +15,15 @@ from typing import Any
 
 import pytest
 
-from pytest_taskleak import DeadlockError, ExternalWorkTimeout, FakeClock, FakeClockError, UnsupportedLoop
+from pytest_taskleak import (
+    DeadlockError,
+    ExternalWorkTimeout,
+    FakeClock,
+    FakeClockError,
+    LivelockError,
+    UnsupportedLoop,
+)
+from pytest_taskleak.loops import trio_clock
 
 trio = pytest.importorskip("trio")
 pytest.importorskip("trio.testing")
@@ -599,3 +607,35 @@ def test_a_deadlock_is_told_in_anyios_plugin(pytester: pytest.Pytester) -> None:
     result = pytester.runpytest_subprocess("-p", "no:randomly")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*DeadlockError: nothing can run*"])
+
+
+def test_a_busy_wait_lets_time_creep() -> None:
+    async def main() -> float:
+        before = trio.current_time()
+        done = False
+
+        async def later() -> None:
+            nonlocal done
+            await trio.sleep(0.002)
+            done = True
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(later)
+            while not done:
+                await trio.lowlevel.checkpoint()
+        return float(trio.current_time() - before)
+
+    with FakeClock() as clock:
+        assert 0.002 <= trio.run(main) < 0.1
+    assert clock.stats.busy_turns
+
+
+def test_who_never_rests_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trio_clock, "MOST_BUSY", 20_000)
+
+    async def main() -> None:
+        while True:
+            await trio.lowlevel.checkpoint()
+
+    with FakeClock(), pytest.raises(LivelockError, match="never comes to rest"):
+        trio.run(main)

@@ -44,7 +44,9 @@ def statements(delays: st.SearchStrategy[int]) -> st.SearchStrategy[Body]:
         delays: those that it has.
     """
     which = st.integers(0, PRIMITIVES - 1)
-    timed = st.builds(Statement, st.sampled_from(("sleep", "sleep", "later", "at", "dropped", "set later")), delays, which)
+    timed = st.builds(
+        Statement, st.sampled_from(("sleep", "sleep", "later", "at", "dropped", "set later")), delays, which
+    )
     plain = st.builds(
         Statement,
         st.sampled_from(("hop", "set", "clear", "wait", "put", "get", "fail")),
@@ -88,7 +90,7 @@ class Run:
         try:
             async with asyncio.timeout(self.unit(limit)):
                 await self.body(body, "")
-        except Exception as error:  # noqa: BLE001 -- noted like anything else
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 -- noted like anything else
             self.note("end", error)
         for task in self.tasks:
             task.cancel()
