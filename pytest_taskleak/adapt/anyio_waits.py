@@ -17,8 +17,10 @@ from pytest_taskleak.adapt.asyncio_ import Task
 from pytest_taskleak.adapt.links import chain_of, pending
 from pytest_taskleak.adapt.look import Found, Handler, Look, task_name, type_name, unique
 from pytest_taskleak.adapt.naming import dict_of
+from pytest_taskleak.adapt.task_steps import NumberedTask
 from pytest_taskleak.safely import attribute, is_a
 
+KNOWN = (asyncio.Task, NumberedTask)
 MOST_SCOPES = 50
 
 
@@ -259,7 +261,7 @@ TABLE: dict[tuple[str, str], Handler] = {
 def scopes_of(task: Task) -> Iterator[Any]:
     """Yield the cancel scopes that can end what a task waits for, up to the first that shields it."""
     states = getattr(anyio_.backend(), "_task_states", None)
-    if states is None or type(task) is not asyncio.Task:  # another class may hash and compare as it likes
+    if states is None or type(task) not in KNOWN:  # another class may hash and compare as it likes
         return
     scope = getattr(states.get(task), "cancel_scope", None)
     for _ in range(MOST_SCOPES):

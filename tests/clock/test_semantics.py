@@ -11,6 +11,7 @@ import contextlib
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -33,6 +34,7 @@ from pytest_taskleak import (
     TimeWentReal,
     UnsupportedLoop,
 )
+from pytest_taskleak.clock import endless
 from pytest_taskleak.clock.timers import Timer
 from pytest_taskleak.loops import errors, hooks
 from pytest_taskleak.loops.settings import Settings
@@ -183,6 +185,52 @@ def test_thread_parked_jumps() -> None:
         thread.join()
 
     assert run(story).elapsed == 3600
+
+
+def test_timed_wait_jumps() -> None:
+    async def story(clock: FakeClock) -> None:
+        gate = threading.Event()
+        thread = threading.Thread(target=gate.wait, args=(60,))
+        thread.start()
+        await asyncio.sleep(3600)
+        gate.set()
+        thread.join()
+
+    assert run(story).elapsed == 3600
+
+
+def test_thread_timer_freezes() -> None:
+    async def story(clock: FakeClock) -> None:
+        fired = asyncio.Event()
+        timer = threading.Timer(0.03, asyncio.get_running_loop().call_soon_threadsafe, [fired.set])
+        timer.start()
+        async with asyncio.timeout(1):
+            await fired.wait()
+        timer.join()
+
+    assert run(story).elapsed == 0
+
+
+def test_busy_traffic_creeps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hooks, "MOST_WAKES", 100)
+
+    async def story(clock: FakeClock) -> None:
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            reader, writer = await asyncio.open_connection(sock=ours)
+            echo_reader, echo_writer = await asyncio.open_connection(sock=theirs)
+            opened: list[bool] = []
+            asyncio.get_running_loop().call_later(0.05, opened.append, True)
+            while not opened:
+                writer.write(b"?")
+                await echo_reader.readexactly(1)
+                echo_writer.write(b"!")
+                await reader.readexactly(1)
+            for each in (writer, echo_writer):
+                each.close()
+                await each.wait_closed()
+
+    assert 0.05 <= run(story).elapsed < 1
 
 
 def test_older_thread_jumps() -> None:
@@ -423,6 +471,20 @@ def test_livelock(monkeypatch: pytest.MonkeyPatch) -> None:
             await asyncio.sleep(0)
 
     with pytest.raises(LivelockError, match="never comes to rest"):
+        run(story)
+
+
+def test_heartbeat_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(endless, "MOST_JUMPS", 20_000)
+
+    async def story(clock: FakeClock) -> None:
+        beats = asyncio.create_task(tick(1, [], clock))
+        try:
+            await asyncio.Event().wait()
+        finally:
+            beats.cancel()
+
+    with pytest.raises(LivelockError, match="timers never end"):
         run(story)
 
 
