@@ -95,8 +95,11 @@ def test_the_licence_is_told_as_spdx_and_travels_along(metadata: Message, wheel:
 
 
 def test_the_metadata_names_what_is_needed(metadata: Message) -> None:
-    names = {line.partition(">")[0] for line in metadata.get_all("Requires-Dist", [])}
+    lines = metadata.get_all("Requires-Dist", [])
+    names = {line.partition(">")[0] for line in lines if "extra ==" not in line}
     assert names == {"objgraph", "psutil", "pytest", "pytest-asyncio"}
+    assert [line.partition(">")[0] for line in lines if "extra ==" in line] == ["time-machine"]
+    assert metadata.get_all("Provides-Extra") == ["wall"]
     assert metadata["Requires-Python"] == ">=3.11"
 
 

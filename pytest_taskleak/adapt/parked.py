@@ -32,10 +32,17 @@ MANAGERS = (PROCESSES, "multiprocessing.pool.Pool._handle_workers")
 RESULTS = "multiprocessing.pool.Pool._handle_results"
 MOST_FRAMES = 12
 count_threads: Callable[[], int] = _thread._count
-limbo: dict[Any, Any] = getattr(threading, "_limbo", {})
-"""The threads that were started and have not begun."""
-active: dict[int, Any] = getattr(threading, "_active", {})
 UNFINISHED = ("PENDING", "RUNNING")
+
+
+def thread_of(ident: Any) -> Any:
+    """Return the thread with this ident, `None` if `threading` knows none; without its lock."""
+    return getattr(threading, "_active", {}).get(ident)
+
+
+def begins() -> bool:
+    """Tell whether a thread was started and has not begun."""
+    return bool(getattr(threading, "_limbo", None))
 
 
 def place_of(ident: int, top: FrameType, drained: Callable[[Any], bool]) -> Place:
@@ -145,7 +152,7 @@ def _join(frame: FrameType) -> Place:
 
     def waits() -> bool:
         target = joined()
-        return target is not None and active.get(ident) is target
+        return target is not None and thread_of(ident) is target
 
     return Place(waits, sure=True, timed=timeout is not None and timeout != -1)
 

@@ -89,7 +89,7 @@ class Threads:
         """
         skip = {threading.get_ident(), *(p.ident for p in time.participants)}
         for _ in range(MOST_PASSES):
-            if parked.limbo or self.starts.pending:
+            if parked.begins() or self.starts.pending:
                 return self._wait(time, "a thread begins")
             judged, why = self._pass(skip, time)
             if why is not None or not judged:
@@ -153,7 +153,7 @@ class Threads:
             for ident, frame in frames.items():
                 if ident in skip or frame.f_code is sentry:
                     continue
-                if ignored and parked.active.get(ident) in ignored:
+                if ignored and parked.thread_of(ident) in ignored:
                     continue
                 seen = known.get(ident)
                 if seen is not None and seen.rests():
@@ -173,7 +173,7 @@ class Threads:
 
     def _is_ours(self, ident: int) -> bool:
         """Tell whether a thread is the watcher's own, and never look at it again."""
-        thread = parked.active.get(ident)
+        thread = parked.thread_of(ident)
         if thread is None or not str(attribute(thread, "_name")).startswith(OURS):
             return False
         self.ignored.add(thread)
@@ -210,7 +210,7 @@ class Threads:
             seen.quiet = self._at_home(seen, cpu_time.sleeps(said, still), still)
         else:
             seen.place = place
-            if rests and not seen.older and is_timer(parked.active.get(ident), time.settings.hang_after):
+            if rests and not seen.older and is_timer(parked.thread_of(ident), time.settings.hang_after):
                 seen.quiet = False
                 return self._runs(ident, frame, time, "is to fire, and waits at")
             if rests and place.outside and self._may_answer(still, time.settings):

@@ -300,7 +300,8 @@ def main(arguments: list[str] | None = None) -> int:
         here(given)
         return 0
     total = everywhere(given)
-    for story in total.stories[:20]:
+    order = {sort: number for number, sort in enumerate(reversed(FAILURES))}
+    for story in sorted(total.stories, key=lambda story: order[story.partition(":")[0]])[:20]:
         print(story, file=sys.stderr)
     print(total.told())
     return 1 if total.failures() else 0

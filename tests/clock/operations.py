@@ -374,9 +374,9 @@ async def pipe(place: Place, action: Action) -> None:
             file.write(bytes(action.size))
 
     threading.Thread(target=send).start()
-    transport, _ = await place.loop.connect_read_pipe(
-        lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(read, "rb")
-    )
+    stock = isinstance(place.loop, asyncio.BaseEventLoop)  # uvloop closes the number, and then the file again
+    file = os.fdopen(read, "rb", closefd=stock)
+    transport, _ = await place.loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), file)
     try:
         if len(await reader.read()) != action.size:
             raise Wrong("bytes of a pipe are missing")
@@ -604,6 +604,9 @@ async def thread_timer(place: Place, action: Action) -> None:
 
 # --- virtual time alone -------------------------------------------------------------------------------
 
+COUNTS = (1, 2, 4, 5, 10, 20)
+"""In so many parts a delay may be cut, so that each is whole microseconds."""
+
 
 async def sleep(place: Place, action: Action) -> None:
     await asyncio.sleep(action.think)
@@ -616,7 +619,7 @@ async def event(place: Place, action: Action) -> None:
 
 
 async def ticker(place: Place, action: Action) -> None:
-    count, began = action.size % 20 + 1, place.loop.time()
+    count, began = COUNTS[action.size % len(COUNTS)], place.loop.time()
     for number in range(count):
         await asyncio.sleep(action.think / count)
         passed = place.loop.time() - began
@@ -638,7 +641,7 @@ async def ties(place: Place, action: Action) -> None:
 
 async def backwards(place: Place, action: Action) -> None:
     order: list[int] = []
-    count = action.size % 12 + 2
+    count = COUNTS[action.size % len(COUNTS)]
     for number in range(count, 0, -1):
         place.loop.call_later(action.think * number / count, order.append, number)
     place.loop.call_later(action.think / 2, order.append, -1).cancel()
