@@ -17,7 +17,7 @@ from types import FrameType
 from typing import Any
 from weakref import ref
 
-from pytest_taskleak.adapt import blocking_fds, futures
+from pytest_taskleak.adapt import blocking_fds, details, futures
 from pytest_taskleak.adapt.blocked import RUNS, Place, empty, in_c, on_fd, on_lock
 from pytest_taskleak.adapt.code import PACKAGE, USER, kind_of
 from pytest_taskleak.adapt.expressions import call_at
@@ -96,7 +96,7 @@ def work_in(frame: FrameType) -> tuple[str, str] | None:
     function = None if item is None else futures.function_of(item)
     if function is None:
         return None
-    return futures.describe(function)[1], "" if executor is None else futures.pool_name(executor)
+    return details.function(function), "" if executor is None else futures.pool_name(executor)
 
 
 def _unwrapped(frame: FrameType) -> tuple[FrameType, FrameType | None]:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from pytest_taskleak.adapt import futures
+from pytest_taskleak.adapt import details, futures
 from pytest_taskleak.safely import attribute, class_dict
 
 NAME = "submit"
@@ -117,4 +117,4 @@ def call_of(future: Any, executor: Any) -> tuple[str, str]:
     items = (item for item in futures.queued_work(executor) if attribute(item, "future") is future)
     item = next(items, None)
     function = None if item is None else futures.function_of(item)
-    return "" if function is None else futures.describe(function)[1], futures.pool_name(executor)
+    return details.function(function), futures.pool_name(executor)

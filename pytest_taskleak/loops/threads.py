@@ -14,6 +14,7 @@ from types import FrameType
 
 from pytest_taskleak.adapt import cpu_time, parked, submitting
 from pytest_taskleak.adapt.blocked import RUNS
+from pytest_taskleak.adapt.code import STDLIB
 from pytest_taskleak.adapt.frames import current_frames
 from pytest_taskleak.adapt.thread_stacks import thread_name
 from pytest_taskleak.loops.pools import Pools
@@ -247,7 +248,9 @@ class Threads:
 
     def _where(self, frame: FrameType) -> str:
         path, line, function = parked.waits_in(frame)
-        return f"{path.removeprefix(self.root)}:{line}  {function}"
+        for root in (self.root, *(folder + os.sep for folder in STDLIB)):
+            path = path.removeprefix(root)
+        return f"{path}:{line}  {function}"
 
     @staticmethod
     def _wait(time: VirtualTime, text: str) -> Wait:

@@ -12,6 +12,7 @@ import pytest
 
 from pytest_taskleak import DeadlockError, ExternalWorkTimeout, FakeClock, LivelockError
 from pytest_taskleak.clock import endless
+from pytest_taskleak.loops import virtual
 
 if TYPE_CHECKING:
     from tests.conftest import Suite
@@ -249,7 +250,8 @@ async def beat() -> None:
 
 
 def test_who_waits_for_ever_beside_a_heartbeat_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(endless, "MOST_JUMPS", 40_000)
+    monkeypatch.setattr(endless, "MOST_JUMPS", 2_000)
+    monkeypatch.setattr(virtual, "OFTEN", 2**9 - 1)
 
     async def main() -> None:
         async with FakeClock(), asyncio.TaskGroup() as group:
@@ -262,10 +264,11 @@ def test_who_waits_for_ever_beside_a_heartbeat_is_named(monkeypatch: pytest.Monk
 
 
 def test_who_waits_long_beside_a_heartbeat_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(endless, "MOST_JUMPS", 40_000)
+    monkeypatch.setattr(endless, "MOST_JUMPS", 2_000)
+    monkeypatch.setattr(virtual, "OFTEN", 2**9 - 1)
 
     async def sleep() -> None:
-        await asyncio.sleep(30 * 100_000)
+        await asyncio.sleep(30 * 10_000)
 
     async def main() -> float:
         async with FakeClock() as clock:
@@ -274,7 +277,7 @@ def test_who_waits_long_beside_a_heartbeat_does_not(monkeypatch: pytest.MonkeyPa
             heart.cancel()
             return clock.elapsed
 
-    assert asyncio.run(main()) == 30 * 100_000
+    assert asyncio.run(main()) == 30 * 10_000
 
 
 def test_code_that_reads_another_clock_is_noted() -> None:

@@ -36,7 +36,7 @@ from pytest_taskleak import (
 )
 from pytest_taskleak.clock import endless
 from pytest_taskleak.clock.timers import Timer
-from pytest_taskleak.loops import errors, hooks
+from pytest_taskleak.loops import errors, hooks, virtual
 from pytest_taskleak.loops.settings import Settings
 from pytest_taskleak.loops.stats import Stats
 
@@ -475,7 +475,8 @@ def test_livelock(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_heartbeat_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(endless, "MOST_JUMPS", 20_000)
+    monkeypatch.setattr(endless, "MOST_JUMPS", 2_000)
+    monkeypatch.setattr(virtual, "OFTEN", 2**9 - 1)
 
     async def story(clock: FakeClock) -> None:
         beats = asyncio.create_task(tick(1, [], clock))
