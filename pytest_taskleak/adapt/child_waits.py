@@ -45,7 +45,9 @@ def child_of(key: Any) -> Any:
     """Return the transport of the child process that a registration serves: by its pipe, or by its exit."""
     for handle in key.data if type(key.data) is tuple else ():
         callback, args = attribute(handle, "_callback"), attribute(handle, "_args")
-        protocol = attribute(getattr(callback, "__self__", None), "_protocol")
+        owner = getattr(callback, "__self__", None)
+        # A loop is not asked for its names: up to 3.12 that would slow it down.
+        protocol = attribute(owner, "_protocol") if is_a(owner, asyncio.BaseTransport) else None
         if protocol is not None and network.serves_process(protocol):
             return attribute(protocol, "proc")
         last = args[-1] if type(args) is tuple and args else None

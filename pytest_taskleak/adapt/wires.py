@@ -200,10 +200,10 @@ def registered(selector: Any) -> Mapping[int, Any]:
 
 def wakers(loop: Any) -> set[int]:
     """Return the descriptors by which a loop wakes itself."""
-    pair = (attribute(loop, name) for name in ("_ssock", "_csock"))
+    pair = (getattr(loop, name, None) for name in ("_ssock", "_csock"))
     return {descriptor(own) for own in pair if own is not None}
 
 
 def signals_of(loop: Any) -> list[int]:
     """Return the signals that a loop handles."""
-    return sorted(attribute(loop, "_signal_handlers") or ())
+    return sorted(getattr(loop, "_signal_handlers", None) or ())

@@ -57,21 +57,26 @@ class Driver:
         self._before = turning.instance_attribute(self.loop, "time")
         self._face()
         self.time.faces.append(self._face)
-        self._close_before = turning.instance_attribute(self.loop, "close")
-        self._close = self.loop.close = self._make_close()
+        closes = self._closes()
+        self._close_before = turning.instance_attribute(closes, "close")
+        self._close = closes.close = self._make_close(closes)
 
     def detach(self) -> None:
         """Let it live in real time again, from the time that it has now."""
         self.time.faces.remove(self._face)
-        turning.restore(self.loop, "close", self._close, self._close_before)
+        turning.restore(self._closes(), "close", self._close, self._close_before)
         before = self._before
         turning.restore(self.loop, "time", self._own, before)
         if self.loop.is_closed() or self.loop.time is self._own:
             return
         going_on(self.loop, self.time.now + self.offset)
 
-    def _make_close(self) -> Callable[[], None]:
-        original = self.loop.close
+    def _closes(self) -> Any:
+        """Return what is closed with the loop, and tells it; the loop itself, if there is nothing else."""
+        return self.loop
+
+    def _make_close(self, closes: Any) -> Callable[[], None]:
+        original = closes.close
 
         def close() -> None:
             original()

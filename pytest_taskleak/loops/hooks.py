@@ -47,22 +47,17 @@ class SelectorDriver(Driver):
         self._replaced: Any = turning.ABSENT
         self._resolution = 0.0
         self._quick = turning.quick_poll(self.selector)
-        self._later: Any = None
         self.fds: Any = ()
         self.signals: Any = ()
 
     def attach(self) -> None:
         super().attach()
         TIES.install()
-        stepping.quicken(self.loop)
         self._replaced = turning.instance_attribute(self.selector, "select")
         self._select = self.selector.select
         self.fds, self.signals = stepping.descriptors(self.loop), stepping.signal_handlers(self.loop)
         self._hook = self._make_hook()
         self.selector.select = self._hook
-        self._later = stepping.call_later(self.loop)
-        if self._later is not None:
-            self.loop.call_later = self._later
         self._resolution = turning.set_resolution(self.loop, RESOLUTION)
         self.time.coarse.append(self._coarse)
         if self.time.now >= COARSE:
@@ -71,12 +66,14 @@ class SelectorDriver(Driver):
     def detach(self) -> None:
         TIES.uninstall()
         turning.restore(self.selector, "select", self._hook, self._replaced)
-        if self._later is not None:
-            turning.restore(self.loop, "call_later", self._later, turning.ABSENT)
         self.time.coarse.remove(self._coarse)
         now = self.time.now + self.offset
         turning.set_resolution(self.loop, max(self._resolution, 2 * math.ulp(now) if now >= COARSE else 0.0))
         super().detach()
+
+    def _closes(self) -> Any:
+        """Return the selector: attributes of a loop are slower for each one that it is given."""
+        return self.selector
 
     def _coarse(self, now: float) -> None:
         """Let timers count as due although floats of this size do not tell a nanosecond apart."""

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from pytest_taskleak.adapt import task_steps, turning, turns, watched
+from pytest_taskleak.adapt import stepping, task_steps, turning, turns, watched
 from pytest_taskleak.adapt.task_steps import Numbering
 from pytest_taskleak.loops.arrivals import Arrivals
 from pytest_taskleak.loops.errors import UnsupportedLoop
@@ -57,6 +57,10 @@ class StepDriver(SelectorDriver):
 
     def attach(self) -> None:
         super().attach()
+        stepping.quicken(self.loop)
+        later = stepping.call_later(self.loop)
+        if later is not None:
+            self._replace("call_later", later)
         self._turns_by(turns.plain_turn(self))
         if self.plan.chooses:
             self.put_down()

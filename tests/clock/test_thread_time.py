@@ -870,7 +870,7 @@ def test_what_somebody_else_has_replaced_stays(monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(time, "sleep", time.sleep)  # so that the real one comes back
     with FakeClock(threads=True):
-        time.sleep = theirs
+        time.sleep = theirs  # type: ignore[assignment]
     assert time.sleep is theirs
 
 
