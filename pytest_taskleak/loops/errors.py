@@ -28,3 +28,8 @@ class UnsupportedLoop(FakeClockError):
 
 class TimeWentReal(FakeClockError):
     """With `strict=True`: the clock would have had to wait for a reply that nobody in this process sends."""
+
+
+for _kind in (FakeClockError, *FakeClockError.__subclasses__()):
+    _kind.__module__ = "pytest_taskleak"  # where users import them from, and as reports tell them
+del _kind
