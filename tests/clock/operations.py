@@ -512,19 +512,29 @@ async def threadsafe(place: Place, action: Action) -> None:
 async def other_loop(place: Place, action: Action) -> None:
     """A loop in a thread, in the same virtual time."""
     future, done = place.future()
+    tasks: list[asyncio.Task[Any]] = []
 
     async def main() -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        tasks.append(task)
         await asyncio.sleep(action.think / 2)
         action.toil()
         await asyncio.sleep(action.think / 2)
 
     def run() -> None:
-        with asyncio.Runner() as runner:
+        with contextlib.suppress(asyncio.CancelledError), asyncio.Runner() as runner:
             runner.run(main())
         done(1)
 
-    threading.Thread(target=run).start()
-    await future
+    threading.Thread(target=run, daemon=True).start()
+    try:
+        await future
+    except asyncio.CancelledError:
+        for task in tasks:
+            with contextlib.suppress(RuntimeError):  # it is over
+                task.get_loop().call_soon_threadsafe(task.cancel)
+        raise
 
 
 async def a_signal(place: Place, action: Action) -> None:

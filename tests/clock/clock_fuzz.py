@@ -1,4 +1,4 @@
-"""Does a timeout ever fire early?  `python tests/clock/fuzz.py --programs N --seed S`.
+"""Does a timeout ever fire early?  `python tests/clock/clock_fuzz.py --programs N --seed S`.
 
 Each program is a scenario of a few tasks that mix timers in virtual time with real sockets, threads, pools and
 now and then a child process, while other processes keep the machine busy.  No timeout may fire while its work
@@ -76,12 +76,10 @@ async def batch(found: list[Scenario], tally: Tally, state: int, given: argparse
             os.pwrite(state, b"%020d" % found[0].seed, 0)
             faulthandler.dump_traceback_later(given.watchdog, exit=True)
             await scenarios.run(place, clock, found[0], tally)
-            faulthandler.cancel_dump_traceback_later()
             del found[0]
         tally.counts["jumps"] += clock.stats.jumps
         tally.waits.update({cause: round(ms) for cause, ms in clock.stats.real_wait_ms.items()})
-        faulthandler.dump_traceback_later(given.watchdog, exit=True)  # closing may hang, too
-    faulthandler.cancel_dump_traceback_later()
+        faulthandler.dump_traceback_later(given.watchdog, exit=True)  # to close all may hang, too
 
 
 def run(found: list[Scenario], state: int, given: argparse.Namespace) -> Iterator[Tally]:
@@ -107,8 +105,8 @@ def here(given: argparse.Namespace) -> None:
     for name in given.blind:
         blind(name)
     state = os.open(given.state, os.O_WRONLY)
-    ways, seed, end = given.ways, given.seed, given.seed + given.programs
-    while seed < end:
+    ways, seed, end, parent = given.ways, given.seed, given.seed + given.programs, os.getppid()
+    while seed < end and os.getppid() == parent:
         stop = min(end, (seed // BATCH + 1) * BATCH)
         way = way_of(seed, ways)
         for _ in range(given.times):
@@ -201,7 +199,8 @@ class Job:
 
     def _start(self, first: int) -> subprocess.Popen[str]:
         given = self.given
-        self.out, self.err = tempfile.TemporaryFile("w+"), tempfile.TemporaryFile("w+")
+        self.out = tempfile.TemporaryFile("w+")  # noqa: SIM115 -- closed with the job
+        self.err = tempfile.TemporaryFile("w+")  # noqa: SIM115
         os.pwrite(self.state.fileno(), b"%020d" % first, 0)
         command = [
             sys.executable,
