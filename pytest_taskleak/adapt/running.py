@@ -89,10 +89,10 @@ def hidden_loop(frame: FrameType) -> Any:
 
 
 def main_of(loop: Any) -> Any:
-    """Return the task for which uvloop runs: it is to call uvloop when it is done."""
+    """Return the task until whose end a loop runs, `None` if there is none: it is to stop the loop."""
     for task in tasks_of(loop):
         names = [getattr(pair[0], "__qualname__", "") for pair in getattr(task, "_callbacks", None) or ()]
-        if any("run_until_complete.<locals>" in str(name) for name in names):
+        if any("run_until_complete" in str(name) for name in names):
             return task
     return None
 

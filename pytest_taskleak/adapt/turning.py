@@ -15,7 +15,7 @@ from operator import attrgetter
 from types import MethodType
 from typing import Any
 
-from pytest_taskleak.adapt.asyncio_ import tasks_of, uvloops
+from pytest_taskleak.adapt.asyncio_ import uvloops
 from pytest_taskleak.safely import is_a
 
 ABSENT = object()
@@ -135,15 +135,6 @@ def restore(thing: Any, name: str, ours: Any, before: Any) -> None:
         delattr(thing, name)
     else:
         setattr(thing, name, before)
-
-
-def main_of(loop: Any) -> Any:
-    """Return the task until whose end a loop runs, `None` if there is none."""
-    for task in tasks_of(loop):
-        names = [getattr(pair[0], "__qualname__", "") for pair in getattr(task, "_callbacks", None) or ()]
-        if any("run_until_complete" in str(name) for name in names):
-            return task
-    return None
 
 
 def unstop(loop: Any) -> None:

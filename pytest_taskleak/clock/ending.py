@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from pytest_taskleak.adapt import anyio as anyio_
-from pytest_taskleak.adapt import asyncio_, turning
+from pytest_taskleak.adapt import asyncio_, running
 from pytest_taskleak.loops.errors import (
     DeadlockError,
     ExternalWorkTimeout,
@@ -75,7 +75,7 @@ class Ending:
             return [] if root in self.struck else [root]
         if threading.get_ident() == self.home:
             driver = self._here(time)
-            main = None if driver is None else turning.main_of(driver.loop)
+            main = None if driver is None else running.main_of(driver.loop)
             if main is None or main in self.struck:
                 return []
             main.add_done_callback(lambda _: self._come_up(driver))

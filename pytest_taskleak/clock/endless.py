@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from pytest_taskleak.adapt import asyncio_, running, turning
+from pytest_taskleak.adapt import asyncio_, running
 from pytest_taskleak.adapt.awaiting import frames_of
 from pytest_taskleak.adapt.code import SKIP, kind_of
 from pytest_taskleak.clock.ending import Ending, loops_of
@@ -64,7 +64,7 @@ class Endless:
         """Return the test's task and those that it awaits, one after the other."""
         root = self.ending.root
         if root is None:
-            found = (turning.main_of(loop) for loop in loops_of(time))
+            found = (running.main_of(loop) for loop in loops_of(time))
             root = next((main for main in found if main is not None), None)
         chain: list[Any] = []
         while root is not None and not root.done() and root not in chain and len(chain) < DEEPEST:
