@@ -67,11 +67,13 @@ async def batch(found: list[Scenario], tally: Tally, state: int, given: argparse
     older = first.seed // BATCH % 2  # whether servers and pool are older than the clock
     clock = FakeClock(**WAYS[first.way], hang_after=HANG_AFTER)
     async with contextlib.AsyncExitStack() as stack:
-        for step in range(2):
-            if step == older:
-                await stack.enter_async_context(clock)
-            else:
-                place = await stack.enter_async_context(a_place(outside=first.way == "freeze"))
+        places = a_place(outside=first.way == "freeze")
+        if older:
+            place = await stack.enter_async_context(places)
+            await stack.enter_async_context(clock)
+        else:
+            await stack.enter_async_context(clock)
+            place = await stack.enter_async_context(places)
         while found:
             os.pwrite(state, b"%020d" % found[0].seed, 0)
             faulthandler.dump_traceback_later(given.watchdog, exit=True)

@@ -258,12 +258,12 @@ class Datagrams(asyncio.DatagramProtocol):
     def connection_made(self, transport: Any) -> None:
         self.transport = transport
 
-    def datagram_received(self, data: bytes, address: Any) -> None:
+    def datagram_received(self, data: bytes, addr: Any) -> None:
         think = float(data.split(maxsplit=2)[1])
         if think:
-            asyncio.get_running_loop().call_later(think, self.answer, data, address)
+            asyncio.get_running_loop().call_later(think, self.answer, data, addr)
         else:
-            self.answer(data, address)
+            self.answer(data, addr)
 
     def answer(self, data: bytes, address: Any) -> None:
         """Send it back, if somebody still wants it."""
@@ -314,21 +314,24 @@ async def udp(place: Place, action: Action) -> None:
     got = place.loop.create_future()
 
     class Answer(asyncio.DatagramProtocol):
-        def datagram_received(self, data: bytes, address: Any) -> None:
+        def datagram_received(self, data: bytes, addr: Any) -> None:
             if not got.done():
                 got.set_result(data)
 
-    server, _ = await place.loop.create_datagram_endpoint(Datagrams, (LOCAL, 0))
+    ends = []
     try:
+        server, _ = await place.loop.create_datagram_endpoint(Datagrams, (LOCAL, 0))
+        ends.append(server)
         address = server.get_extra_info("sockname")
         client, _ = await place.loop.create_datagram_endpoint(Answer, remote_addr=address)
+        ends.append(client)
         data = action.head + bytes(action.size % 1000)
         client.sendto(data)
         if await got != data:
             raise Wrong("another datagram came back")
-        client.close()
     finally:
-        server.close()
+        for transport in ends:
+            transport.close()
 
 
 async def pair(place: Place, action: Action) -> None:

@@ -188,8 +188,10 @@ class Run:
         else:
             task = self.task(inner, here)
             handle = self.loop.call_later(delay, task.cancel)
-            await asyncio.wait([task])
-            handle.cancel()
+            try:
+                await asyncio.wait([task])
+            finally:
+                handle.cancel()
             self.note(f"{here} cancelled" if task.cancelled() else here, task.cancelled() or task.exception())  # type: ignore[arg-type]
 
     async def together(self, statement: Statement, here: str) -> None:
