@@ -20,6 +20,8 @@ from pytest_taskleak.timing import now as real_now
 
 VAGUE = 0.002
 """Real seconds for what is on its way within this process, where the system does not count it."""
+NO_COUNTS = -2
+"""In place of the other end: nothing tells whether something is on its way there."""
 EXACT = 1.5
 """Real seconds where it does: a connection that found a full queue is tried again after one."""
 LISTENING = 0.3
@@ -146,6 +148,8 @@ class Connections:
             return before is None and self.peers.leads_outside(fd)
         if wire.where == INSIDE and (wire.counts or descriptors.INFO is None):
             self.moving[max(fd, wire.partner)] = min(fd, wire.partner)
+        elif wire.where == INSIDE and wire.vague:
+            self.moving[fd] = NO_COUNTS
         if wire.where != OUTSIDE:
             TRAFFIC.settled[fd] = wire.inode[1]
         return wire.where == OUTSIDE
@@ -182,6 +186,8 @@ class Connections:
     def _patience(self, fd: int, partner: int) -> float:
         """Return for how many real seconds it is worth waiting for what is between two sockets."""
         if descriptors.INFO is None:
+            return VAGUE
+        if partner == NO_COUNTS:
             return VAGUE
         if partner == -1:
             return EXACT if descriptors.is_connecting(fd) else 0.0

@@ -29,6 +29,7 @@ class Wire:
         sort: socket, pipe or descriptor.
         partner: for TCP inside of this process, the descriptor of the other end; -1 without one.
         counts: whether the system may still have bytes of it in its hands.
+        vague: whether it may, and nothing tells: datagrams.
         final: whether the verdict stays until it is closed.
     """
 
@@ -39,6 +40,7 @@ class Wire:
     sort: str = "socket"
     partner: int = -1
     counts: bool = False
+    vague: bool = False
     final: bool = True
 
 
@@ -199,7 +201,7 @@ class Peers:
             return Wire(end.fd, end.inode, LISTENER, readable(end.local), final=False)
         away = next((to for to in map(plain, sent) if not self._receives_at(to)), None)
         where = INSIDE if away is None else OUTSIDE
-        return Wire(end.fd, end.inode, where, readable(away), final=False)
+        return Wire(end.fd, end.inode, where, readable(away), vague=end.sort == UDP, final=False)
 
     # --- finding --------------------------------------------------------------------------------
 
