@@ -214,3 +214,14 @@ def quietly() -> Iterator[None]:
         yield
     finally:
         _thread.quiet = before
+
+
+def on_their_way() -> bool:
+    """Tell whether a signal was sent to this process and no thread has taken it yet, where that is told."""
+    try:
+        with open("/proc/self/status", "rb") as file:
+            told = file.read()
+    except OSError:
+        return False
+    start = told.find(b"ShdPnd:")
+    return start >= 0 and int(told[start + 7 : told.index(b"\n", start)], 16) != 0

@@ -65,7 +65,9 @@ class VirtualTimer(asyncio.TimerHandle):
         if KNOWN and not loop.get_debug():
             fill(self, when, callback, args, loop, context, frame)
             return
-        when = snapped(when)
+        order = snapped(when)
+        if order >= when or order > loop.time():
+            when = order
         asyncio.TimerHandle.__init__(self, when, callback, args, loop, context)
         told_from_caller(self)
         self.order = (when, _next())
@@ -107,7 +109,11 @@ def fill(
         context: see there.
         frame: who makes it, `None` where the task that waits tells it.
     """
-    when = snapped(when)
+    order = snapped(when)
+    if (
+        order >= when or order > loop.time()
+    ):  # else it is armed once more by somebody for whom it is not due yet
+        when = order
     timer._context = _context() if context is None else context
     timer._loop = loop
     timer._callback = callback

@@ -96,9 +96,10 @@ def plain_turn(driver: Any) -> Callable[[], None]:
                 loop._process_events(driver.poll())
         else:
             driver.busy = 0
+            calm = heap and not heap[0]._cancelled and easy()  # before the look, as what is at work may end
             found = driver.poll() if looks else None
             if not found and not ready:
-                if heap and not heap[0]._cancelled and easy() and not ready:
+                if calm:
                     move(heap[0]._when - driver.offset + lateness)
                 else:
                     found = (not looks and driver.poll()) or driver.rest()

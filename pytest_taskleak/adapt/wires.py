@@ -18,7 +18,7 @@ from pytest_taskleak.adapt import turning
 from pytest_taskleak.adapt.sockets import RAW, Socket, descriptor
 from pytest_taskleak.safely import attribute, is_a
 
-SENDING = ("send", "sendall", "shutdown", "close")
+SENDING = ("send", "sendall", "shutdown")
 """The methods of a socket after which its peer may answer, here or over another connection."""
 CONNECTING = ("connect", "connect_ex")
 SENDMSG_ALL = 4
@@ -116,6 +116,15 @@ def see_traffic(patches: Patches, traffic: Traffic) -> None:
 
         return call
 
+    def closing(original: Any) -> Any:
+        def call(own: Any, /, *args: Any) -> Any:
+            fd = fileno(own)
+            touch(fd)
+            traffic.sent.pop(fd, None)  # the next one with this number has sent nothing yet
+            return original(own, *args)
+
+        return call
+
     def connecting(original: Any) -> Any:
         def call(own: Any, address: Any, /) -> Any:
             fd = fileno(own)
@@ -143,6 +152,7 @@ def see_traffic(patches: Patches, traffic: Traffic) -> None:
 
     for name in SENDING:
         patches.replace(Socket, name, sending)
+    patches.replace(Socket, "close", closing)
     for name in CONNECTING:
         patches.replace(Socket, name, connecting)
     patches.replace(Socket, "sendto", sendto)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from pytest_taskleak.adapt import signals, wires
 from pytest_taskleak.loops.children import Children
 from pytest_taskleak.loops.connections import Connections
 from pytest_taskleak.loops.pools import Pools
@@ -71,6 +72,14 @@ class External:
             found = source.look(time)
             if found is not None:
                 return found
+        return self._signal(time) if len(time.participants) > 1 else None
+
+    @staticmethod
+    def _signal(time: VirtualTime) -> Wait | None:
+        """Return a signal that a loop handles and that its thread has not taken yet, `None` without one."""
+        loops = (getattr(each, "loop", None) for each in time.participants)
+        if any(loop is not None and wires.signals_of(loop) for loop in loops) and signals.on_their_way():
+            return Wait("loop", "a signal is on its way", time.settings.hang_after)
         return None
 
     def hope(self, time: VirtualTime) -> Wait | None:

@@ -82,25 +82,26 @@ class SelectorDriver(Driver):
     def _make_hook(self) -> Any:
         loop, ready, poll, time = self.loop, self.ready, self.poll, self.time
         fds, signals, easy, move = self.fds, self.signals, time.easy, time.move
-        first, lateness = turning.prune, time.settings.lateness
+        first, is_stopping, lateness = turning.prune, turning.is_stopping, time.settings.lateness
         turns = 0
 
         def hook(timeout: float | None = None) -> list[Any]:
             nonlocal turns
             turns += 1
             looks = len(fds) > 1 or signals or not turns & POLL_MASK
-            if timeout is not None and timeout <= 0:
+            if timeout is not None and timeout <= 0 and (ready or is_stopping(loop)):
                 self.busy = busy = self.busy + 1
                 if busy >= BUSY:
                     self.tired()
                 return poll() if looks else []
             self.busy = 0
+            when = first(loop)
+            calm = when is not None and easy()  # before the look: what is at work may send something and end
             if looks:
                 events = poll()
                 if events:
                     return events
-            when = first(loop)
-            if when is not None and easy():
+            if when is not None and calm:
                 if not ready:  # no other thread has called call_soon_threadsafe meanwhile
                     move(when - self.offset + lateness)
                 return []

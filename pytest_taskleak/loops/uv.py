@@ -61,7 +61,7 @@ class UvloopDriver(Driver):
         self._watches = Overrides(loop)  # while the probe waits
         self._probing: Any = None  # its handle
         self.busy = self._quiet = self._stale = self._unsent = 0
-        self._ran = True  # something, since time moved or stood
+        self._calm, self._ran = False, True  # `_ran`: something, since time moved or stood
         self._resolution = RESOLUTION
 
     # --- in and out -----------------------------------------------------------------------------
@@ -182,6 +182,7 @@ class UvloopDriver(Driver):
         self.busy = 0
         self._quiet += 1
         if self._quiet < QUIET_TURNS:
+            self._calm = self.time.easy()
             self._again()
             return
         connected = self.inside.connected()
@@ -190,6 +191,10 @@ class UvloopDriver(Driver):
             return
         active, self._ran = self._ran, False
         self.outside.see(active=active, connected=connected)
+        if not self._calm and self.time.standing(self) is None:
+            self._calm = True  # what was at work may have sent something and ended: the loop looks once more
+            self._again()
+            return
         self._rest()
 
     def _active(self) -> None:
@@ -230,7 +235,7 @@ class UvloopDriver(Driver):
         self._quiet = 0
         self._watches.put("call_soon", self._call_soon)
         self._watches.put("call_soon_threadsafe", self._call_soon_threadsafe)
-        self._probing = self._later(seconds, self._probe, context=self._context)
+        self._probing = self._later(seconds, self._again, context=self._context)  # after the loop has looked
 
     def _rouse(self) -> None:
         """End the probe's wait."""
@@ -268,6 +273,8 @@ class UvloopDriver(Driver):
         now = (time.now if time.real_since is None else time.live()) + self.offset + self._resolution
         if heap[0][0] >= now:
             return False
+        with time.lock:
+            time.move(heap[0][0] - self.offset)  # whoever asks on time whether it is due is told so
         self.heap.fire(now)
         return True
 
