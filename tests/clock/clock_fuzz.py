@@ -194,6 +194,7 @@ class Job:
         self.given = given
         self.end = first + count
         self.total = Total()
+        self.done = False
         self.state = tempfile.NamedTemporaryFile()  # noqa: SIM115 -- closed with the job
         self.out: IO[str]
         self.err: IO[str]
@@ -218,18 +219,22 @@ class Job:
 
     def ended(self) -> bool:
         """Tell whether it has run all; begin anew behind a scenario that killed it."""
+        if self.done:
+            return True  # what it has printed was counted
         code = self.process.poll()
         if code is None:
             return False
         self._read()
         seed = int(os.pread(self.state.fileno(), 20, 0))
         if not code:
+            self.done = True
             return True
         self.err.seek(0)
         scenario = generate(seed, way_of(seed, self.given.ways))
         text = f"hung: the process ended with {code}\n{scenario.told()}\n{self.err.read()[-8000:]}"
         self.total.add({"way": scenario.way, "counts": {"hung": 1}, "stories": [text]})
         if seed + 1 >= self.end:
+            self.done = True
             return True
         self.process = self._start(seed + 1)
         return False
