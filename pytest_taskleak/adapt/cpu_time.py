@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import itertools
+import math
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
 from pytest_taskleak.adapt.frames import uncollected
+from pytest_taskleak.adapt.interpreter_memory import is_own
 from pytest_taskleak.adapt.os_threads import CALLS
 from pytest_taskleak.adapt.sentry import Sentry
 
@@ -81,7 +84,8 @@ def sleeps(said: bytes, still: float) -> bool:
     """Tell whether a thread that has used no processor time for some seconds is in a wait of the system.
 
     The other way to use none is to wait for the interpreter or for a processor.  Whoever waits for the
-    interpreter wakes up again and again, after the switch interval.
+    interpreter waits for a lock that lies in its own memory; where that is not known, he wakes up again and
+    again, after the switch interval, but for an instant at either end.
 
     Parameters:
         said: what the system says of the thread.
@@ -94,8 +98,18 @@ def sleeps(said: bytes, still: float) -> bool:
         return False
     if CALLS.get(int(words[0])) != "futex":
         return True
+    if is_own(words):
+        return False
     timed = len(words) <= TIMEOUT or int(words[TIMEOUT], 16) != 0
     return still > (sys.getswitchinterval() + WAKE_UP if timed else 0)
+
+
+def is_asleep(ident: int) -> bool:
+    """Tell whether a thread sleeps in the system, or is the caller; true where the system says nothing."""
+    if ident == threading.get_ident():
+        return True
+    said = in_system(cpu_clocks().get(ident))
+    return not said or sleeps(said, math.inf)
 
 
 def is_sentry(frame: FrameType) -> bool:

@@ -12,6 +12,7 @@ import threading
 from typing import NamedTuple
 
 from pytest_taskleak.adapt.frames import current_frames
+from pytest_taskleak.adapt.interpreter_memory import is_own
 from pytest_taskleak.safely import attribute, is_a
 
 _X86_64 = {
@@ -75,7 +76,7 @@ class OsState(NamedTuple):
 
     @property
     def blocked(self) -> bool:
-        """It sleeps, and not for the interpreter's own lock, which is always waited for with a timeout."""
+        """It sleeps, and not for the interpreter's own lock: that is waited for with a timeout, mostly."""
         return self.state in "SD" and bool(self.call) and not (self.call == "futex" and self.timed)
 
 
@@ -105,6 +106,8 @@ def os_state(ident: int) -> OsState | None:
     if not words or not words[0].isdigit():
         return OsState(state)
     call = CALLS.get(int(words[0]), "")
+    if call == "futex" and is_own(words):
+        return OsState("R")  # for the interpreter: it goes on as soon as it may
     timed = (
         call == "futex"
         and len(words) > _TIMEOUT_ARGUMENT

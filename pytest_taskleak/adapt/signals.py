@@ -14,7 +14,7 @@ import signal
 import threading
 import weakref
 from asyncio import runners
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from types import CodeType, FrameType, FunctionType, MethodType
 from typing import Any
 
@@ -216,12 +216,16 @@ def quietly() -> Iterator[None]:
         _thread.quiet = before
 
 
-def on_their_way() -> bool:
-    """Tell whether a signal was sent to this process and no thread has taken it yet, where that is told."""
+def on_their_way(numbers: Iterable[int]) -> bool:
+    """Tell whether one of some signals was sent to this process, and no thread has taken it yet.
+
+    That is told on Linux; elsewhere it is never so.
+    """
     try:
         with open("/proc/self/status", "rb") as file:
             told = file.read()
     except OSError:
         return False
     start = told.find(b"ShdPnd:")
-    return start >= 0 and int(told[start + 7 : told.index(b"\n", start)], 16) != 0
+    wanted = sum(1 << (number - 1) for number in set(numbers))
+    return start >= 0 and bool(int(told[start + 7 : told.index(b"\n", start)], 16) & wanted)

@@ -8,7 +8,9 @@ what it sends is waited for only from the next event on.
 from __future__ import annotations
 
 import functools
+import gc
 import os
+import signal
 import sys
 from asyncio import selector_events
 from collections.abc import Callable, Mapping
@@ -215,5 +217,15 @@ def wakers(loop: Any) -> set[int]:
 
 
 def signals_of(loop: Any) -> list[int]:
-    """Return the signals that a loop handles."""
-    return sorted(getattr(loop, "_signal_handlers", None) or ())
+    """Return the signals that a loop handles.
+
+    Those of uvloop are in a dictionary that only the collector sees.
+    """
+    found = getattr(loop, "_signal_handlers", None)
+    if found is None:
+        tables = (thing for thing in gc.get_referents(loop) if type(thing) is dict)
+        handled = (
+            table for table in tables if {type(x).__name__ for x in list(table.values())} == {"Handle"}
+        )
+        found = next(handled, None)
+    return sorted(number for number in list(found or ()) if type(number) in (int, signal.Signals))

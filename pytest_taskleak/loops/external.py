@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from pytest_taskleak.adapt import signals, wires
+from pytest_taskleak.adapt import cpu_time, signals, wires
 from pytest_taskleak.loops.children import Children
 from pytest_taskleak.loops.connections import Connections
 from pytest_taskleak.loops.pools import Pools
@@ -76,10 +76,17 @@ class External:
 
     @staticmethod
     def _signal(time: VirtualTime) -> Wait | None:
-        """Return a signal that a loop handles and that its thread has not taken yet, `None` without one."""
-        loops = (getattr(each, "loop", None) for each in time.participants)
-        if any(loop is not None and wires.signals_of(loop) for loop in loops) and signals.on_their_way():
-            return Wait("loop", "a signal is on its way", time.settings.hang_after)
+        """Return a signal that a loop handles and that its thread has not taken yet, `None` without one.
+
+        Between its taking and the note of it in the loop's own socket, the thread is awake.
+        """
+        for each in time.participants:
+            loop = getattr(each, "loop", None)
+            handled = wires.signals_of(loop) if loop is not None else []
+            if not handled:
+                continue
+            if signals.on_their_way(handled) or not cpu_time.is_asleep(each.ident):
+                return Wait("loop", "a signal is on its way", time.settings.hang_after)
         return None
 
     def hope(self, time: VirtualTime) -> Wait | None:

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from pytest_taskleak.adapt import blocking_fds
 from pytest_taskleak.adapt.stepping import BUSY
 from pytest_taskleak.adapt.uvloop import Inside, Overrides, UvTimer, native, see_through, stand_in, surface
 from pytest_taskleak.loops.creeping import CREEP_TURNS, MOST_BUSY, creep
@@ -36,8 +37,8 @@ REPLACED = ("call_soon", "call_soon_threadsafe", "call_later", "call_at")
 class UvloopDriver(Driver):
     """Drives a loop of uvloop by a probe that the loop itself runs.
 
-    Timers that are older than the clock keep their remaining delay, but libuv still knows them: if time
-    stands for longer than that, they fire.  The timers that libuv makes for itself stay in real time.
+    Timers that are older than the clock keep their delay, but libuv knows them: if time stands for longer, they
+    fire.  The timers that libuv makes for itself stay in real time.
 
     Parameters: see `Driver`.
     """
@@ -63,6 +64,7 @@ class UvloopDriver(Driver):
         self.busy = self._quiet = self._stale = self._unsent = 0
         self._calm, self._ran = False, True  # `_ran`: something, since time moved or stood
         self._resolution = RESOLUTION
+        self._wakers: tuple[tuple[int, int], ...] = ()  # by which it is told of signals
 
     # --- in and out -----------------------------------------------------------------------------
 
@@ -140,6 +142,7 @@ class UvloopDriver(Driver):
 
     def begins(self) -> None:
         super().begins()
+        self._wakers = tuple((fd, blocking_fds.READ) for fd in self.inside.own_sockets())
         self._quiet = self._stale = 0
         self._again()
 
@@ -189,8 +192,8 @@ class UvloopDriver(Driver):
         if connected and self._in_flight():
             self._again()
             return
-        active, self._ran = self._ran, False
-        self.outside.see(active=active, connected=connected)
+        self.outside.see(active=self._ran, connected=connected)
+        self._ran = False
         if not self._calm and self.time.standing(self) is None:
             self._calm = True  # what was at work may have sent something and ended: the loop looks once more
             self._again()
@@ -200,8 +203,7 @@ class UvloopDriver(Driver):
     def _active(self) -> None:
         """Note that there is something else to run."""
         self.patience.end()
-        self._ran = True
-        self._quiet = self._stale = 0
+        self._ran, self._quiet, self._stale = True, 0, 0
         self.busy += 1
         if self.busy >= BUSY and not self.busy % CREEP_TURNS:
             in_vain = self.busy >= MOST_BUSY and not self.inside.connected()
@@ -245,8 +247,7 @@ class UvloopDriver(Driver):
 
     def _goes_on(self) -> None:
         self._wakes()
-        self._ran = True
-        self._quiet = self._stale = 0
+        self._ran, self._quiet, self._stale = True, 0, 0
         self._again()
 
     def _wakes(self) -> None:
@@ -287,14 +288,13 @@ class UvloopDriver(Driver):
         return self.heap.first() - self.offset
 
     def stirs(self) -> bool:
-        return bool(self.ready)
+        return bool(self.ready) or bool(self._wakers and not blocking_fds.silent(self._wakers))
 
     def wake(self) -> None:
         self._soon_threadsafe(self._rouse)
 
     def _descriptors(self) -> list[int]:
-        own = self.inside.own_sockets()
-        return [fd for fd in self.inside.sockets() if fd not in own]
+        return [fd for fd in self.inside.sockets() if (fd, blocking_fds.READ) not in self._wakers]
 
 
 see_through(UvloopDriver.call_later, UvloopDriver.call_at, UvloopDriver.arm)
