@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from pytest_taskleak.conformance import conduct, form, patching, sight
+from pytest_taskleak.conformance.contracts import Failure
 from pytest_taskleak.conformance.world import Trial
 
 Check = Callable[[Trial], Iterator[str]]
@@ -45,21 +46,6 @@ RULES = (
     Rule("D12", "sees other threads", sight.sees_other_threads),
     Rule("D13", "is well formed", form.well_formed, sees=False),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """A rule that a detector does not keep.
-
-    Parameters:
-        rule: its short name, as `D1`.
-        title: what the rule asks for.
-        advice: what is the case, and what to change.
-    """
-
-    rule: str
-    title: str
-    advice: str
 
 
 def broken(trial: Trial) -> list[Failure]:
