@@ -12,6 +12,8 @@ LIBRARY_LEVELS = ("fail", "warn", "ignore")
 LEVELS = ("fail", "warn", "note", "ignore")
 EXPLAIN = ("none", "short", "full")
 SUFFIXES = (".json", ".mmd", ".dot")
+GATES = ("none", "no-bare-create-task")
+AUDIT_SUFFIXES = (".json", ".md")
 MARKER_ARGUMENTS = ("mode", "allow", "grace", "detect", "expect", "reason")
 MARKER_NAMES = ("taskleak", "no_taskleak")
 CLOCK_NAME = "fake_clock"
@@ -154,8 +156,34 @@ OPTIONS: tuple[Option, ...] = (
         values="none, random or a whole number, 0 or more",
         help="Seed of every fake clock: decides each order that asyncio leaves open, the same way each time",
     ),
+    Option(
+        name="taskleak_audit",
+        flag="--taskleak-audit-gate",
+        type="string",
+        default="none",
+        values="none, no-bare-create-task",
+        help="Fail the session if the project's code makes tasks that nobody awaits, groups or keeps",
+    ),
+    Option(
+        name="taskleak_audit_report",
+        flag="--taskleak-audit-report",
+        type="linelist",
+        default=(),
+        values="PATH that ends in .json or .md",
+        help="Audit where tasks, timers and threads are made, and write the table to this file",
+        many=True,
+    ),
 )
 BY_NAME = {option.name: option for option in OPTIONS}
+SWITCHES = {
+    "--taskleak": (
+        "Fail every test that leaves tasks, threads, processes, servers ... behind, or loses exceptions"
+    ),
+    "--taskleak-audit": (
+        "Show where the project's code makes tasks, timers and threads, and what becomes of them"
+    ),
+}
+"""The flags that take no value, and what each does."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,6 +196,9 @@ class Limits:
         signal: the name of the signal that asks for a dump, as `SIGUSR1`; empty for none.
         reports: the files to write, as absolute paths.
         seed: the seed of every fake clock, `None` where each says its own.
+        audit: whether the table of all spawn sites is to be shown.
+        gate: which of them let the session fail, `none` for none.
+        audits: the files to write that table to, as absolute paths.
     """
 
     timeout: float = 0.0
@@ -175,17 +206,21 @@ class Limits:
     signal: str = ""
     reports: tuple[str, ...] = ()
     seed: int | None = None
+    audit: bool = False
+    gate: str = "none"
+    audits: tuple[str, ...] = ()
+
+    @property
+    def audits_sites(self) -> bool:
+        """Whether spawn sites are looked for at all."""
+        return self.audit or self.gate != "none" or bool(self.audits)
 
 
 def register(parser: pytest.Parser) -> None:
     """Add every option and ini key to pytest's parser."""
     group = parser.getgroup("taskleak", "concurrency-leak detection (pytest-taskleak)")
-    group.addoption(
-        "--taskleak",
-        action="store_true",
-        default=False,
-        help="Fail every test that leaves tasks, threads, processes, servers ... behind, or loses exceptions",
-    )
+    for switch, does in SWITCHES.items():
+        group.addoption(switch, action="store_true", default=False, help=does)
     for option in OPTIONS:
         group.addoption(
             str(option.flag),
@@ -202,7 +237,7 @@ def register(parser: pytest.Parser) -> None:
 
 def are_set(config: pytest.Config) -> bool:
     """Tell whether anything was said on the command line or in the ini file."""
-    if config.getoption("--taskleak"):
+    if any(config.getoption(switch) for switch in SWITCHES):
         return True
     for option in OPTIONS:
         default = list(option.default) if isinstance(option.default, tuple) else option.default

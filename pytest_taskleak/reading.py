@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -18,8 +18,10 @@ from pytest_taskleak.judge.allow import Rule, RuleError, parse, singular, sugges
 from pytest_taskleak.judge.policy import Policy
 from pytest_taskleak.model import Code, Level
 from pytest_taskleak.options import (
+    AUDIT_SUFFIXES,
     BY_NAME,
     EXPLAIN,
+    GATES,
     LEVELS,
     LIBRARY_LEVELS,
     MARKER_ARGUMENTS,
@@ -98,8 +100,11 @@ class Reader:
             timeout=self.seconds(*value_of(config, BY_NAME["taskleak_timeout"]), what="timeout"),
             exit=self.seconds(*value_of(config, BY_NAME["taskleak_exit"]), what="exit"),
             signal=signal_of(*value_of(config, BY_NAME["taskleak_signal"])),
-            reports=tuple(dict.fromkeys(reports_of(config))),
+            reports=files_of(config, "taskleak_report", SUFFIXES),
             seed=seed_of(*value_of(config, BY_NAME["taskleak_seed"])),
+            audit=bool(config.getoption("--taskleak-audit")),
+            gate=word_of(config, "taskleak_audit", GATES),
+            audits=files_of(config, "taskleak_audit_report", AUDIT_SUFFIXES),
         )
         return Limits(seed=read.seed) if is_off() else read
 
@@ -229,17 +234,20 @@ def seed_of(value: Any, where: str) -> int | None:
     return int(word)
 
 
-def reports_of(config: pytest.Config) -> Iterator[str]:
-    """Yield the files to write; options count from the current folder, the ini file from the root's."""
+def files_of(config: pytest.Config, name: str, suffixes: Sequence[str]) -> tuple[str, ...]:
+    """Return the files to write; options count from the current folder, the ini file from the root's."""
+    what = name.removeprefix("taskleak_")
+    found: dict[str, None] = {}
     folders = (config.invocation_params.dir, config.rootpath)
-    for (paths, where), folder in zip(places(config, BY_NAME["taskleak_report"]), folders, strict=True):
+    for (paths, where), folder in zip(places(config, BY_NAME[name]), folders, strict=True):
         for path in paths:
             full = os.path.abspath(os.path.join(folder, os.path.expanduser(path)))
-            if os.path.splitext(full)[1] not in SUFFIXES:
-                raise usage("report", ", ".join(SUFFIXES), path, where, words="must end in one of")
+            if os.path.splitext(full)[1] not in suffixes:
+                raise usage(what, ", ".join(suffixes), path, where, words="must end in one of")
             if os.path.isdir(full):
-                raise usage("report", "a file, not a folder", path, where, words="must be")
-            yield full
+                raise usage(what, "a file, not a folder", path, where, words="must be")
+            found[full] = None
+    return tuple(found)
 
 
 def known_keys(config: pytest.Config) -> None:

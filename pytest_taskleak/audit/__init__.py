@@ -1,0 +1,1 @@
+"""Where does the user's code make tasks, timers and threads, and what becomes of them?"""
