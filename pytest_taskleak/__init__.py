@@ -9,6 +9,13 @@ if TYPE_CHECKING:
     from pytest_taskleak.clock.face import FakeClock
     from pytest_taskleak.diagnostics import LeakError, LeakGroup, TaskLeak, TaskleakWarning
     from pytest_taskleak.fixtures import Taskleak, explain_task
+    from pytest_taskleak.groups.children import Fate, Scheduled
+    from pytest_taskleak.groups.current import current_group, fire_and_forget
+    from pytest_taskleak.groups.draining import DrainStats
+    from pytest_taskleak.groups.failures import Health, TaskFailure
+    from pytest_taskleak.groups.group import TrackedTaskGroup
+    from pytest_taskleak.groups.making import TaskLimitError
+    from pytest_taskleak.groups.records import TrackedTask
     from pytest_taskleak.loops.errors import (
         DeadlockError,
         ExternalWorkTimeout,
@@ -36,6 +43,16 @@ _HOMES = {
     "TaskleakWarning": "diagnostics",
     "Taskleak": "fixtures",
     "explain_task": "fixtures",
+    "DrainStats": "groups.draining",
+    "Fate": "groups.children",
+    "Health": "groups.failures",
+    "Scheduled": "groups.children",
+    "TaskFailure": "groups.failures",
+    "TaskLimitError": "groups.making",
+    "TrackedTask": "groups.records",
+    "TrackedTaskGroup": "groups.group",
+    "current_group": "groups.current",
+    "fire_and_forget": "groups.current",
     "Birth": "model",
     "Finding": "model",
     "Frame": "model",
@@ -46,22 +63,32 @@ _HOMES = {
 __all__ = [
     "Birth",
     "DeadlockError",
+    "DrainStats",
     "ExternalWorkTimeout",
     "FakeClock",
     "FakeClockError",
+    "Fate",
     "Finding",
     "Frame",
+    "Health",
     "LeakError",
     "LeakGroup",
     "LivelockError",
     "Owner",
+    "Scheduled",
+    "TaskFailure",
     "TaskLeak",
+    "TaskLimitError",
     "Taskleak",
     "TaskleakWarning",
     "TimeWentReal",
+    "TrackedTask",
+    "TrackedTaskGroup",
     "UnsupportedLoop",
     "Verdict",
+    "current_group",
     "explain_task",
+    "fire_and_forget",
     "no_leaks",
 ]
 

@@ -15,6 +15,7 @@ from pytest_taskleak.starting import Starter
 if TYPE_CHECKING:
     from pytest_taskleak.clock.face import FakeClock
     from pytest_taskleak.fixtures import Taskleak
+    from pytest_taskleak.groups.group import TrackedTaskGroup
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -51,3 +52,11 @@ def fake_clock(request: pytest.FixtureRequest) -> FakeClock:
     from pytest_taskleak.clocking import clock_for
 
     return clock_for(request)
+
+
+@pytest.fixture
+def tracked_task_group(request: pytest.FixtureRequest) -> TrackedTaskGroup:
+    """A task group that keeps the books: whatever it still runs at the end of the test is the test's leak."""
+    from pytest_taskleak.grouping import group_for
+
+    return group_for(request)

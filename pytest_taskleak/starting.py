@@ -5,6 +5,7 @@ The engine is imported when something wants it: the mode, a marker or the fixtur
 
 from __future__ import annotations
 
+import sys
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -89,6 +90,10 @@ class Starter:
             from pytest_taskleak import exiting
 
             exiting.begin(config, limits.exit)
+        if limits.audits_sites:
+            from pytest_taskleak import auditing
+
+            auditing.begin(config, limits)
         if limits.reports and not hasattr(config, "workerinput"):
             from pytest_taskleak.report.files import Files
 
@@ -218,6 +223,12 @@ class Starter:
 
             claim({str(item.path) for item in items})
         self.clocks(items)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self) -> None:
+        books = sys.modules.get("pytest_taskleak.groups.failures")
+        if books is not None:  # task groups are in use: each test counts its own failures
+            books.begin_anew()
 
     def clocks(self, items: Sequence[pytest.Item]) -> None:
         """Prepare the tests that want a fake clock, by fixture or by marker."""

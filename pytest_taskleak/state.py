@@ -9,6 +9,7 @@ import pytest
 if TYPE_CHECKING:
     from pytest_taskleak.clock.face import FakeClock
     from pytest_taskleak.engine.watch import Watch
+    from pytest_taskleak.grouping import TestsGroup
     from pytest_taskleak.judge.policy import Policy
     from pytest_taskleak.reading import Reader
 
@@ -17,3 +18,4 @@ READER: pytest.StashKey[Reader] = pytest.StashKey()
 POLICY: pytest.StashKey[Policy] = pytest.StashKey()
 SEED: pytest.StashKey[int | None] = pytest.StashKey()
 CLOCK: pytest.StashKey[FakeClock] = pytest.StashKey()
+GROUP: pytest.StashKey[TestsGroup] = pytest.StashKey()

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from pytest_taskleak import clock, loops
+from pytest_taskleak import clock, groups, loops
 
 # A session that pytester runs inside this one drops the modules it has loaded: the next to import one would
 # get a copy beside that which others hold.
-for _room in (clock, loops):
+for _room in (clock, groups, loops):
     for _module in pkgutil.iter_modules(_room.__path__):
         importlib.import_module(f"{_room.__name__}.{_module.name}")
 

@@ -21,23 +21,25 @@ DOOR = frozenset({
 })  # fmt: skip
 # The pytest side (ADR 3): what stands between the hooks and the engine.
 PYTEST_SIDE = frozenset({
-    "clocking", "dumping", "exiting", "hanging", "phases", "reading", "stalling", "starting", "state", "telling",
-    "values", "watching",
+    "auditing", "clocking", "dumping", "exiting", "grouping", "hanging", "phases", "reading", "stalling", "starting", "state",
+    "telling", "values", "watching",
 })  # fmt: skip
 
 # A room may import itself and these.  `room.part` allows one file of a room only.
 MAY_IMPORT: dict[str, frozenset[str]] = {
     "__init__": BASE | DOOR | {"fixtures", "loops", "testing"},
-    "plugin": BASE | {"clock", "clocking", "fixtures", "hooks", "options", "starting"},
+    "plugin": BASE | {"clock", "clocking", "fixtures", "grouping", "groups", "hooks", "options", "starting"},
     "fixtures": BASE | DOOR | {"judge", "state"},
     "phases": BASE | {"adapt", "diagnostics", "engine", "judge"},
     "reading": BASE | {"adapt", "options", "judge", "values"},
     "values": BASE | {"judge", "options"},
     "starting": BASE | DOOR | PYTEST_SIDE | {"detectors", "judge"},
     "watching": BASE | {"adapt", "engine", "phases", "stalling", "state", "telling"},
-    "state": BASE | {"clock", "engine", "judge", "reading"},
+    "state": BASE | {"clock", "engine", "grouping", "judge", "reading"},
     "telling": BASE | {"adapt", "diagnostics", "report"},
     "clocking": BASE | {"adapt", "clock", "loops", "state"},
+    "grouping": BASE | {"adapt", "diagnostics", "engine", "groups", "state"},
+    "auditing": BASE | {"adapt", "audit", "options"},
     "dumping": BASE | {"adapt", "engine", "report.story"},
     "hanging": BASE | {"adapt", "diagnostics", "dumping", "engine"},
     "stalling": BASE | {"adapt", "dumping", "engine", "hanging"},
@@ -61,13 +63,14 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "loops": BASE | {"adapt"},
     "groups": BASE | {"adapt"},
     "clock": BASE | {"adapt", "engine", "loops"},
+    "audit": BASE | {"adapt", "detectors.base", "engine.patch"},
     "storm": frozenset({"loops", "model"}),
 }
 
 # A foreign library, and the only places that may import it.
 PYTEST_ROOMS = (
-    "plugin", "clocking", "options", "fixtures", "hooks", "diagnostics", "testing", "reading", "values", "starting", "state", "telling", "watching",
-    "dumping", "exiting", "hanging", "stalling", "report.terminal", "adapt.pytest_asyncio", "adapt.xdist",
+    "plugin", "auditing", "clocking", "options", "fixtures", "hooks", "diagnostics", "testing", "reading", "values", "starting", "state", "telling", "watching",
+    "dumping", "exiting", "grouping", "hanging", "stalling", "report.terminal", "adapt.pytest_asyncio", "adapt.xdist",
 )  # fmt: skip
 CONFINED: dict[str, tuple[str, ...]] = {
     "pytest": PYTEST_ROOMS,

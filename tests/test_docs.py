@@ -26,7 +26,7 @@ import pytest
 from pytest_taskleak.detectors import built_in, codes_of
 from pytest_taskleak.diagnostics import CODES as OWN
 from pytest_taskleak.explain.causes import CAUSES
-from pytest_taskleak.options import OPTIONS
+from pytest_taskleak.options import OPTIONS, SWITCHES
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
@@ -41,6 +41,7 @@ EXAMPLES = {
     "custom_detector": ROOT / "examples" / "custom_detector" / "README.md",
     "deadlock": ROOT / "docs" / "tutorial" / "first-deadlock.md",
     "fake_clock": ROOT / "docs" / "tutorial" / "first-fake-clock.md",
+    "background_tasks": ROOT / "docs" / "explanation" / "task-groups.md",
 }
 """Each example, with the page that shows its output."""
 SHOWN = r"(<!-- output of examples/{} -->\n```text\n)(.*?)(^```$)"
@@ -234,7 +235,7 @@ def test_a_page_speaks_of_things_that_exist(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     named = set(re.findall(r"\bTL\d{3}\b", text))
     assert named <= set(CODES)
-    flags = {"--taskleak", *(option.flag for option in OPTIONS)}
+    flags = {*SWITCHES, *(option.flag for option in OPTIONS)}
     assert set(re.findall(r"(?<![\w-])--taskleak(?:-[a-z]+)*", text)) <= flags
     keys = {"verbosity_taskleak", *(option.name for option in OPTIONS)}
     code = "\n".join(re.findall(r"^taskleak_\w+(?= *=)|^verbosity_taskleak", text, re.MULTILINE))

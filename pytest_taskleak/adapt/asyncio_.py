@@ -5,6 +5,7 @@ Every private name stands here once, is read with a fallback, and is checked by 
 
 import _thread
 import asyncio
+import contextlib
 import gc
 import sys
 import weakref
@@ -225,6 +226,12 @@ def lost_sight(task: Task) -> None:
         task._log_destroy_pending = False  # type: ignore[attr-defined]
     except AttributeError:
         return
+
+
+def forsake(task: Task) -> None:
+    """Keep the end of a runner from waiting for a task that does not end."""
+    with contextlib.suppress(AttributeError):
+        asyncio._unregister_task(task)  # documented in "Extending asyncio"
 
 
 def loop_classes() -> Iterator[type]:

@@ -66,6 +66,11 @@ def group_of(task: Any) -> Any:
     return None
 
 
+def has_block(group: Any) -> bool:
+    """Tell whether a TaskGroup was entered, so that there is a task whose end is its children's."""
+    return attribute(group, "_entered") is not False
+
+
 def holds_items(queue: Any) -> bool:
     """Tell whether something is in a queue of asyncio, without asking it."""
     items = attribute(queue, "_queue")

@@ -154,3 +154,9 @@ def _node_teardown(item: Any) -> Any:
         if "teardown" in vars(kind) and kind.__module__.startswith("_pytest."):
             return vars(kind)["teardown"]
     return type(item).teardown
+
+
+def users_of(item: Any, name: str) -> set[Any]:
+    """Return the fixtures of a test that ask for another one by its name; none where that cannot be read."""
+    found = getattr(getattr(item, "_fixtureinfo", None), "name2fixturedefs", {})
+    return {defs[-1] for defs in found.values() if defs and name in getattr(defs[-1], "argnames", ())}

@@ -19,6 +19,7 @@ from pytest_taskleak.adapt.asyncio_ import UVLOOP, Task
 from pytest_taskleak.adapt.cancelling import cancel
 from pytest_taskleak.adapt.exceptions import DESTROYED
 from pytest_taskleak.adapt.spinning import forget, found_spinning
+from pytest_taskleak.adapt.task_groups import DECLARED
 from pytest_taskleak.detectors.base import Detector, Ending, Patch, Recorder
 from pytest_taskleak.model import Code, Resource
 
@@ -111,7 +112,9 @@ class Tasks(Detector):
     def alive(self, thing: Any) -> bool:
         if thing.done():
             return found_spinning(thing) is not None
-        return not anyio_.is_machinery(thing) and thing is not asyncio_.running_task()
+        if anyio_.is_machinery(thing) or thing is asyncio_.running_task():
+            return False
+        return thing not in DECLARED
 
     def on_loop(self, loop: Any, ending: Ending) -> Iterable[Any]:
         return asyncio_.tasks_of(loop)

@@ -162,6 +162,13 @@ CAUSES: Mapping[str, Cause] = {
         "end the task that opened the group: cancel it, then `await` it; its children end with it",
         "async with asyncio.TaskGroup() as group: group.create_task(serve())",
     ),
+    "group-undrained": Cause(
+        "task of a group without a block",
+        "nobody has drained the TrackedTaskGroup that it belongs to",
+        "`await group.drain(deadline=...)` when what uses the group stops, or make the task with "
+        "background=True if it is to run as long as its test",
+        "group = TrackedTaskGroup().open(); group.create_task(serve())",
+    ),
     "task-done-missing": Cause(
         "queue never done",
         "`join()` waits for more `task_done()` calls than there will be",

@@ -84,8 +84,9 @@ def of_task(
         return Chosen("losers-left", name, race)
     if slug:
         return Chosen(slug, name)
-    if evidence.group_of(task) is not None:
-        return Chosen("group-open", name)
+    group = evidence.group_of(task)
+    if group is not None:
+        return Chosen("group-open" if evidence.has_block(group) else "group-undrained", name)
     return Chosen("no-stop" if evidence.in_loop(task, wait.code) else "abandoned", name)
 
 

@@ -37,8 +37,8 @@ REPLACED = ("call_soon", "call_soon_threadsafe", "call_later", "call_at")
 class UvloopDriver(Driver):
     """Drives a loop of uvloop by a probe that the loop itself runs.
 
-    Timers that are older than the clock keep their delay, but libuv knows them: if time stands for longer, they
-    fire.  The timers that libuv makes for itself stay in real time.
+    Timers that are older than the clock keep their delay, but libuv knows them: if time stands for
+    longer, they fire.  The timers that libuv makes for itself stay in real time.
 
     Parameters: see `Driver`.
     """

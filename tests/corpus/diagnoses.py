@@ -30,6 +30,7 @@ CAUSES = frozenset(
         "nested-permit",
         "never-fed",
         "group-open",
+        "group-undrained",
         "never-drained",
         "never-started",
         "no-sentinel",
