@@ -110,8 +110,9 @@ def beside(loop: Loop) -> Iterator[Callable[..., None]]:
 
 
 @pytest.fixture
-def ask(left: list[Any]) -> Callable[..., list[tuple[str, ...]]]:
-    """Ask who holds what is left."""
+def ask(left: list[Any], monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[tuple[str, ...]]]:
+    """Ask who holds what is left; in a process with the modules of a whole suite that takes longer than in life."""
+    monkeypatch.setattr(retention, "WALK_SECONDS", 30.0)
 
     def asked(**more: Any) -> list[tuple[str, ...]]:
         return kept_by(left, skip=[left], short=short, **{"budget": Budget(60.0, 30.0), **more})
