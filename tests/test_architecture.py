@@ -64,7 +64,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "groups": BASE | {"adapt"},
     "clock": BASE | {"adapt", "engine", "loops"},
     "audit": BASE | {"adapt", "detectors.base", "engine.patch"},
-    "storm": frozenset({"loops", "model"}),
+    "storm": BASE | {"adapt", "loops"},
 }
 
 # A foreign library, and the only places that may import it.

@@ -81,6 +81,14 @@ def permits_taken(lock: Any) -> int | None:
     return int(lock.locked()) if type(lock) is THREADS[0] else None
 
 
+def permits_left(lock: Any) -> int:
+    """Return how many may still take a lock or semaphore of asyncio; 0 where that is not known."""
+    if is_a(lock, asyncio.Lock):
+        return int(attribute(lock, "_locked") is False)
+    value = attribute(lock, "_value")
+    return value if type(value) is int else 0
+
+
 def owners_of(lock: Any) -> list[Any] | None:
     """Return the tasks that a lock of anyio names as its owners, `None` for any other lock.
 

@@ -201,6 +201,12 @@ def given_handle(loop: Any, callback: Any, args: Any, context: Any) -> Any:
     return handle
 
 
+def callback_label(handle: Any) -> str:
+    """Return what a handle has called, by name."""
+    callback = handle._callback
+    return "a callback" if callback is None else task_steps.callback_name(callback)
+
+
 def args_of(handle: Any) -> Any:
     """Return the arguments of a handle, `None` once it is cancelled."""
     return handle._args

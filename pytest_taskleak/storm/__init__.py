@@ -1,0 +1,1 @@
+"""Shutdown storms: stop a service at every possible moment."""

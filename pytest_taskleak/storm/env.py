@@ -1,0 +1,231 @@
+"""What does a load hand in, what comes out of it, and what does a service depend on?
+
+A service under a storm may be given dependencies with latency and fault points, and resources that know
+whether they are open; a load may say what it has handed in.  The other checks hold without any of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Coroutine, Iterable
+from dataclasses import dataclass, field
+from types import CodeType
+from typing import Any, Self
+
+from pytest_taskleak.storm.verdicts import Violation
+
+
+class InjectedFault(ConnectionError):
+    """A dependency fails because the storm wants it to."""
+
+
+@dataclass(slots=True)
+class Fault:
+    """Which call of a dependency fails.
+
+    Parameters:
+        dependency: its name.
+        call: the number of the call, from 0.
+        persistent: whether all later ones fail, too.
+    """
+
+    dependency: str
+    call: int
+    persistent: bool = False
+
+    def hits(self, name: str, number: int) -> bool:
+        """Tell whether a call fails."""
+        return name == self.dependency and (number == self.call or (self.persistent and number > self.call))
+
+
+class Dependency:
+    """Something outside that a service calls: `await dep(...)` takes a virtual while, and may fail.
+
+    Parameters:
+        env: the environment of the run.
+        name: what it is called.
+        latency: the least and the most seconds that a call takes.
+        result: returns what a call returns, from its arguments.
+    """
+
+    def __init__(
+        self, env: Env, name: str, latency: tuple[float, float], result: Callable[..., Any] | None
+    ) -> None:
+        self.env = env
+        self.name = name
+        self.latency = latency
+        self.result = result
+        self.calls = 0
+
+    async def __call__(self, *args: Any, **options: Any) -> Any:
+        """Call it.
+
+        Raises:
+            InjectedFault: the storm lets this call fail.
+        """
+        number = self.calls
+        self.calls += 1
+        self.env.depended[self.name] = self.calls
+        low, high = self.latency
+        await asyncio.sleep(low + (high - low) * self.env.rng.random())
+        fault = self.env.fault
+        if fault is not None and fault.hits(self.name, number):
+            raise InjectedFault(f"{self.name}: call {number} fails")
+        return self.result(*args, **options) if self.result is not None else None
+
+
+class Resource:
+    """Something that is opened, used and closed; it tells of each use in the wrong state.
+
+    Parameters:
+        env: the environment of the run.
+        name: what it is called.
+    """
+
+    def __init__(self, env: Env, name: str) -> None:
+        self.env = env
+        self.name = name
+        self.is_open = False
+        self.opened = 0
+
+    def open(self) -> Resource:
+        """Open it."""
+        self.is_open = True
+        self.opened += 1
+        return self
+
+    def use(self) -> None:
+        """Say that it is used just now."""
+        if not self.is_open:
+            when = "after it was closed" if self.opened else "before it was opened"
+            self.env.tell("C", f"resource {self.name!r} was used {when}")
+
+    def close(self) -> None:
+        """Close it."""
+        if not self.is_open:
+            when = "twice" if self.opened else "and never opened"
+            self.env.tell("U" if self.opened else "R", f"resource {self.name!r} was closed {when}")
+        self.is_open = False
+
+    async def __aenter__(self) -> Self:
+        self.open()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.close()
+
+
+@dataclass(slots=True)
+class Ledger:
+    """What was handed in, and what became of it."""
+
+    accepted: dict[Any, float] = field(default_factory=dict)
+    finished: dict[Any, int] = field(default_factory=dict)
+    dropped: dict[Any, str] = field(default_factory=dict)
+    order: list[Any] = field(default_factory=list)
+
+    def open_items(self) -> list[Any]:
+        """Return what was accepted and is neither finished nor dropped."""
+        return [item for item in self.accepted if item not in self.finished and item not in self.dropped]
+
+
+class Env:
+    """The world of one run.
+
+    Parameters:
+        seed: decides latencies and whatever else is left open.
+        loop: the simulated loop.
+        fault: which call of a dependency fails.
+    """
+
+    def __init__(self, seed: int, loop: Any, fault: Fault | None = None) -> None:
+        self.rng = random.Random(seed)  # noqa: S311 -- chance that comes again
+        self.loop = loop
+        self.fault = fault
+        self.ledger = Ledger()
+        self.depended: dict[str, int] = {}
+        self.resources: list[Resource] = []
+        self.clients: list[asyncio.Task[Any]] = []
+        self.client_codes: set[CodeType] = set()
+        self.found: list[Violation] = []
+        self.uses_ledger = False
+        self.ordered = False
+        self.handlers: dict[int, Callable[[], object]] = {}
+
+    # --- the ledger ---------------------------------------------------------------------------------
+
+    def accept(self, item: Any) -> Any:
+        """Note that the service has taken an item on; return the item."""
+        self.uses_ledger = True
+        self.ledger.accepted[item] = self.loop.time()
+        return item
+
+    def finish(self, item: Any) -> Any:
+        """Note that an item is done, durably; return it."""
+        self.uses_ledger = True
+        ledger = self.ledger
+        ledger.finished[item] = ledger.finished.get(item, 0) + 1
+        ledger.order.append(item)
+        return item
+
+    def drop(self, item: Any, reason: str) -> Any:
+        """Note that an item was given up, and that somebody was told why; return it."""
+        self.uses_ledger = True
+        self.ledger.dropped[item] = reason
+        return item
+
+    # --- what a service stands on -------------------------------------------------------------------
+
+    def dep(
+        self,
+        name: str,
+        *,
+        latency: tuple[float, float] = (0.001, 0.005),
+        result: Callable[..., Any] | None = None,
+    ) -> Dependency:
+        """Return a dependency.
+
+        Parameters:
+            name: what it is called, in the axis `fault` and in messages.
+            latency: the least and the most virtual seconds of a call.
+            result: returns what a call returns, from its arguments; `None` by default.
+        """
+        return Dependency(self, name, latency, result)
+
+    def resource(self, name: str) -> Resource:
+        """Return a resource that is to be opened, used while it is open, and closed once."""
+        found = Resource(self, name)
+        self.resources.append(found)
+        return found
+
+    # --- who uses it --------------------------------------------------------------------------------
+
+    def client(self, coro: Coroutine[Any, Any, Any], *, name: str | None = None) -> asyncio.Task[Any]:
+        """Run a caller of the service: its task is not the service's, and must get an answer."""
+        code = getattr(coro, "cr_code", None)
+        if code is not None:
+            self.client_codes.update(all_codes(code))
+        task: asyncio.Task[Any] = self.loop.create_task(coro, name=name or f"client-{len(self.clients)}")
+        self.clients.append(task)
+        return task
+
+    def signal(self, number: int) -> None:
+        """Deliver a signal to the simulated service, as its loop would; the real process gets none."""
+        handler = self.handlers.get(number)
+        if handler is not None:
+            self.loop.call_soon(handler)
+
+    # --- telling ------------------------------------------------------------------------------------
+
+    def tell(self, oracle: str, text: str, *, where: str = "") -> None:
+        """Note what is wrong, at the moment at which it happens."""
+        self.found.append(Violation(oracle, text, where))
+
+
+def all_codes(code: CodeType) -> Iterable[CodeType]:
+    """Yield a code object and those of the functions that are defined in it."""
+    yield code
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from all_codes(constant)

@@ -1,0 +1,227 @@
+"""What is wrong after a run, where nobody has said what is right?
+
+Each check names one letter of `verdicts.ORACLES`.  Tasks, timers and locks are the service's, unless a client
+of the load has made them in code of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import warnings
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from pytest_taskleak.adapt import task_steps
+from pytest_taskleak.adapt.hermetic import HermeticError
+from pytest_taskleak.storm.env import InjectedFault
+from pytest_taskleak.storm.places import line_at, place_of
+from pytest_taskleak.storm.places import told as task_told
+from pytest_taskleak.storm.verdicts import Violation
+
+if TYPE_CHECKING:
+    from pytest_taskleak.storm.run import Run
+
+HANGS = frozenset("DBV")
+OWN = ("asyncio.", "_asyncio.", "pytest_taskleak.")
+DESTROYED = "Task was destroyed but it is pending!"
+
+
+def note(run: Run, oracle: str, text: str, where: str = "") -> None:
+    """Note what is wrong."""
+    run.outcome.violations.append(Violation(oracle, text, where))
+
+
+def hangs(run: Run) -> bool:
+    """Tell whether the run did not come to its end."""
+    return any(violation.oracle in HANGS for violation in run.outcome.violations)
+
+
+def ended(run: Run, why: str) -> None:
+    """Judge how the root and the stops ended."""
+    waits = [task for task in (*run.stops, run.root) if task is not None and not task.done()]
+    if waits:
+        slow = waits[0]
+        where = place_of(slow)
+        if why == "busy":
+            note(run, "V", f"it ran on for {run.limits.most:,} callbacks; {task_told(slow)}", where)
+        elif why == "idle":
+            note(run, "B", f"nothing can wake anything any more; {task_told(slow)}", where)
+        elif run.triggered >= 0:
+            note(run, "D", f"the stop took longer than {run.limits.deadline:g} s; {task_told(slow)}", where)
+        else:
+            note(run, "D", f"it never came to its natural end; {task_told(slow)}", where)
+    for task in run.stops:
+        if task.done() and not task.cancelled() and (error := task.exception()) is not None:
+            note(run, "E", f"stop() raised {error!r}", origin(error))
+    root = run.root
+    if root is not None and root.done():
+        root_ended(run, root)
+
+
+def root_ended(run: Run, root: asyncio.Task[Any]) -> None:
+    """Judge what came out of the program's own task."""
+    if root.cancelled():
+        return
+    error = root.exception()
+    if error is None:
+        if run.plan.axis in ("cancel", "pair") and run.outcome.hit:
+            note(run, "X", "the root was cancelled, and its cancellation was swallowed", "root")
+        return
+    injected = run.plan.axis == "fault" and caused_by(error, InjectedFault)
+    if not injected and not caused_by(error, HermeticError):
+        note(run, "E", f"the service raised {error!r}", origin(error))
+
+
+def left(run: Run) -> None:
+    """Note what still lives now that the service has stopped."""
+    for number, task in enumerate(run.loop.tasks):
+        if task.done() or task in run.harness or is_clients(run, number, task):
+            continue
+        text = f"task {task_told(task)}, born {line_at(run.loop.births[number])}"
+        note(run, "T", text, f"{task.get_name()}:{place_of(task)}" if named(task) else place_of(task))
+    for timer in run.loop.armed():
+        birth = timer.birth
+        callback: Any = getattr(timer, "_callback", None)
+        if birth is None or birth[0] in run.client_codes() or is_own(callback):
+            continue
+        name = task_steps.callback_name(callback)
+        note(
+            run,
+            "t",
+            f"timer {name}, due in {timer.when() - run.loop.time():g} s, armed {line_at(birth)}",
+            name,
+        )
+    for function in run.loop.calls.values():
+        name = getattr(function, "__qualname__", repr(type(function)))
+        run.outcome.violations.append(
+            Violation("H", f"{name}() still runs in a pool after the stop", name, "advisory")
+        )
+    for resource in run.env.resources:
+        if resource.is_open:
+            note(run, "R", f"resource {resource.name!r} is open after the stop", resource.name)
+
+
+def locks(run: Run) -> None:
+    """Note what is held although nobody is left who could give it back."""
+    for what, where in run.primitives.taken():
+        note(run, "K", f"{what}, made in {where}", where)
+
+
+def stop_again(run: Run) -> None:
+    """Stop what has stopped; that must be no harm."""
+    subject = run.subject
+    if subject is None or not subject.restarts:
+        return
+    task = run.loop.create_task(subject.stop(), name="stop-again")
+    run.harness.add(task)
+    why = run.loop.run(task, until=run.loop.time() + run.limits.deadline, most=run.limits.most)
+    if not task.done():
+        note(run, "I", f"a second stop() does not return ({why}); {task_told(task)}", place_of(task))
+    elif not task.cancelled() and (error := task.exception()) is not None:
+        note(run, "I", f"a second stop() raised {error!r}", origin(error))
+
+
+def at_last(run: Run) -> None:
+    """Judge what shows only after a while: clients without an answer, locks, and the ledger."""
+    waiting = [task for task in run.env.clients if not task.done()]
+    for task in waiting:
+        note(run, "Q", f"client {task_told(task)}", place_of(task))
+    locks(run)
+    victim = run.victim
+    if victim is not None and not victim.done() and victim not in run.harness:
+        note(run, "X", f"cancelled, and still there: {task_told(victim)}", place_of(victim))
+    if run.done is not None and run.given is not None:
+        for item in run.done(run.given):
+            run.env.finish(item)
+    if run.env.uses_ledger:
+        ledger(run)
+
+
+def ledger(run: Run) -> None:
+    """Compare what was handed in with what came out."""
+    book = run.env.ledger
+    for item in book.open_items():
+        note(run, "L", f"item {item!r} was accepted and is lost", "ledger")
+    for item, count in book.finished.items():
+        if count > 1:
+            note(run, "2", f"item {item!r} was done {count} times", "ledger")
+        if item not in book.accepted:
+            note(run, "2", f"item {item!r} was done and never accepted", "ledger")
+    if run.env.ordered:
+        wanted = [item for item in book.accepted if item in book.finished]
+        if list(dict.fromkeys(book.order)) != wanted:
+            note(run, "O", f"done in the order {book.order!r}", "ledger")
+
+
+def told(run: Run) -> None:
+    """Note what the loop's exception handler was told, by callbacks and by tasks that nobody asked."""
+    for context in run.loop.told:
+        error = context.get("exception")
+        message = str(context.get("message", ""))
+        if message == DESTROYED or (error is not None and caused_by(error, HermeticError)):
+            continue
+        if run.plan.axis == "fault" and error is not None and caused_by(error, InjectedFault):
+            continue
+        where = origin(error) if error is not None else message
+        note(run, "E", f"{message}: {error!r}" if error is not None else message, where)
+    run.loop.told.clear()
+
+
+def never_awaited(run: Run, heard: Sequence[warnings.WarningMessage]) -> None:
+    """Note the coroutines that were made and never awaited."""
+    for warning in heard:
+        text = str(warning.message).partition("\n")[0]
+        if "was never awaited" in text:
+            note(run, "W", text, text)
+
+
+# --- whose is it -----------------------------------------------------------------------------------------
+
+
+def is_clients(run: Run, number: int, task: Any) -> bool:
+    """Tell whether a client of the load has made a task in code of its own."""
+    if task in run.env.clients:
+        return True
+    birth = run.loop.births[number]
+    return birth is not None and birth[0] in run.client_codes()
+
+
+def is_own(callback: Any) -> bool:
+    """Tell whether a timer's callback is asyncio's own: it belongs to the task that sleeps."""
+    function = getattr(callback, "__func__", callback)
+    module = getattr(function, "__module__", None) or type(getattr(callback, "__self__", None)).__module__
+    return f"{module}.".startswith(OWN)
+
+
+def named(task: Any) -> bool:
+    """Tell whether a task has a name of its own, and not a number."""
+    return not task.get_name().startswith("Task-")
+
+
+def origin(error: BaseException) -> str:
+    """Return where an exception was raised."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return (
+        f"{type(error).__name__}@{trace.tb_frame.f_code.co_qualname}"
+        if trace is not None
+        else type(error).__name__
+    )
+
+
+def caused_by(error: BaseException, kind: type[BaseException]) -> bool:
+    """Tell whether an exception is of a kind, has come of one, or holds one."""
+    seen: set[int] = set()
+    ahead: list[BaseException | None] = [error]
+    while ahead:
+        one = ahead.pop()
+        if one is None or id(one) in seen:
+            continue
+        if isinstance(one, kind):
+            return True
+        seen.add(id(one))
+        ahead += [one.__cause__, one.__context__]
+        if isinstance(one, BaseExceptionGroup):
+            ahead += one.exceptions
+    return False

@@ -1,0 +1,278 @@
+"""How does one run go: start, load, trigger, stop, and what is looked at afterwards?"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+from pytest_taskleak.adapt import asyncio_
+from pytest_taskleak.adapt.hermetic import START, HermeticError, HermeticLoop
+from pytest_taskleak.loops.schedule import TIE, WAKE, mix
+from pytest_taskleak.storm import oracles
+from pytest_taskleak.storm.adapters import Make, Subject, takes_two, waited
+from pytest_taskleak.storm.env import Env, all_codes
+from pytest_taskleak.storm.observing import Observer
+from pytest_taskleak.storm.plan import Limits, Plan
+from pytest_taskleak.storm.primitives import Primitives
+from pytest_taskleak.storm.verdicts import Violation
+
+LONGEST_LIFE = 3_600.0
+"""Virtual seconds after which a run that was not told to stop is ended."""
+TURNS = 24
+"""Turns in which what is on its way out may end, without time passing."""
+MOST_ENDING = 2_000
+"""Callbacks that may run while the world is taken down."""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What came of one run.
+
+    Parameters:
+        plan: what was done.
+        points: callbacks up to the natural end; of the baseline, so many points there are.
+        violations: what was wrong.
+        drain: virtual seconds from the trigger to the end of the stop.
+        depended: dependency -> how often it was called.
+        hit: whether the trigger's moment came.
+    """
+
+    plan: Plan
+    points: int = 0
+    violations: list[Violation] = field(default_factory=list)
+    drain: float = 0.0
+    depended: dict[str, int] = field(default_factory=dict)
+    hit: bool = False
+
+
+class Run:
+    """One life of a service.
+
+    Parameters:
+        make: makes the service.
+        load: is given the service, and the environment if it takes two; a coroutine function or not.
+        plan: what is done to it.
+        limits: virtual times.
+        primitives: knows the locks that are made.
+        observer: is told of each step; `None` costs nothing.
+        done: returns the items that are done, from what the load was given, where the ledger is not told.
+    """
+
+    def __init__(
+        self,
+        make: Make,
+        load: Callable[..., Any] | None,
+        plan: Plan,
+        limits: Limits,
+        *,
+        primitives: Primitives,
+        observer: Observer | None = None,
+        done: Callable[[Any], Any] | None = None,
+    ) -> None:
+        self.make, self.load, self.plan, self.limits = make, load, plan, limits
+        self.primitives, self.observer, self.done = primitives, observer, done
+        seed = plan.seed
+        same = not seed
+        self.loop = HermeticLoop(
+            ties=(lambda number: number) if same else (lambda number: mix(seed, TIE, number)),
+            hashes=(lambda number: number) if same else (lambda number: mix(seed, WAKE, number) >> 8),
+            refuse=self._refuse,
+        )
+        self.env = Env(seed, self.loop, plan.fault)
+        self.subject: Subject | None = None
+        self.given: Any = None
+        self.root: asyncio.Task[Any] | None = None
+        self.stops: list[asyncio.Task[Any]] = []
+        self.harness: set[Any] = set()
+        self.outcome = Outcome(plan)
+        self.over: asyncio.Future[None] = self.loop.create_future()  # the natural end, or the stop's
+        self.stopping = False
+        self.triggered = -1.0
+        self.victim: asyncio.Task[Any] | None = None
+        self._codes = set(all_codes(code)) if (code := getattr(load, "__code__", None)) else set()
+        if observer is not None:
+            observer.loop = self.loop
+
+    # --- the whole ----------------------------------------------------------------------------------
+
+    def go(self) -> Outcome:
+        """Run it, and return what came of it."""
+        with self._world() as heard:
+            try:
+                self._live()
+                self._after()
+            finally:
+                self._end()
+            gc.collect()  # what was dropped is told now, and not in the next run
+            oracles.told(self)
+        oracles.never_awaited(self, heard)
+        outcome = self.outcome
+        outcome.violations += self.env.found
+        outcome.depended = self.env.depended
+        return outcome
+
+    @contextlib.contextmanager
+    def _world(self) -> Iterator[list[warnings.WarningMessage]]:
+        """Let the loop be the current one, and hear of what is never awaited."""
+        self.primitives.made.clear()
+        with warnings.catch_warnings(record=True) as heard:
+            warnings.simplefilter("ignore")
+            warnings.filterwarnings(
+                "always", message="coroutine .* was never awaited", category=RuntimeWarning
+            )
+            yield heard
+
+    def _live(self) -> None:
+        """Start the service, load it, and let the trigger come."""
+        loop, limits = self.loop, self.limits
+        loop.at = self.plan.point
+        loop.inject = self._trigger
+        if self.observer is not None:
+            loop.each = self.observer.stepped
+        self.root = loop.create_task(self._root(), name="root")
+        self.harness.add(self.root)
+        why = loop.run(self.root, until=START + LONGEST_LIFE, most=limits.most)
+        loop.at, loop.each = -1, None
+        if not self.outcome.points:
+            self.outcome.points = loop.point
+        if self.triggered >= 0:
+            self.outcome.drain = loop.time() - self.triggered
+        oracles.ended(self, why)
+
+    async def _root(self) -> None:
+        """What a program does with its service."""
+        self.subject = subject = self.make(self.env)
+        self.given = await subject.start()
+        try:
+            self._begin_load()
+            await self.over
+        finally:
+            if self.stopping:
+                await ended_all(self.stops)
+            else:
+                self.outcome.points = self.outcome.points or self.loop.point
+                if self.triggered < 0:
+                    self._note()
+                await subject.stop()
+
+    def _begin_load(self) -> None:
+        """Let the load be handed in, and the natural end come some time after it."""
+        if self.load is None:
+            self.loop.call_later(self.limits.linger, self._natural_end)
+            return
+        task = self.env.client(self._load(self.load), name="load")
+        task.add_done_callback(lambda _: self.loop.call_later(self.limits.linger, self._natural_end))
+
+    async def _load(self, load: Callable[..., Any]) -> None:
+        arguments = (self.given, self.env) if takes_two(load) else (self.given,)
+        await waited(load(*arguments))
+
+    def _natural_end(self) -> None:
+        if not self.over.done():
+            self.over.set_result(None)
+
+    def client_codes(self) -> set[Any]:
+        """Return the code of the load and of the clients: what they make is theirs."""
+        return self._codes | self.env.client_codes
+
+    # --- the trigger --------------------------------------------------------------------------------
+
+    def _note(self) -> None:
+        """Note that the end has begun: from here on the deadline counts."""
+        if self.triggered < 0:
+            self.triggered = self.loop.time()
+            self.loop.until = self.triggered + self.limits.deadline
+
+    def _trigger(self) -> None:
+        """Do what the plan wants at its moment."""
+        self.outcome.hit = True
+        axis = self.plan.axis
+        if axis in ("stop", "stop2"):
+            self._note()
+            self.stopping = True
+            for _ in range(2 if axis == "stop2" else 1):
+                self._stop()
+        elif axis in ("cancel", "pair"):
+            self._note()
+            if self.root is not None:
+                self.root.cancel()
+            if axis == "pair":
+                self.loop.at = self.plan.second
+                self.loop.inject = self._again
+        elif axis == "kill":
+            self.victim = next((t for n, t in enumerate(self.loop.tasks) if n == self.plan.victim), None)
+            if self.victim is not None:
+                self.victim.cancel()
+
+    def _again(self) -> None:
+        if self.root is not None and not self.root.done():
+            self.root.cancel()
+
+    def _stop(self) -> None:
+        """Stop the service from outside, as a supervisor does."""
+        if self.subject is None:
+            self.stopping = False  # nothing is there yet: the root goes on, and stops it at its end
+            return
+        task = self.loop.create_task(self.subject.stop(), name=f"stop-{len(self.stops)}")
+        self.harness.add(task)
+        self.stops.append(task)
+        task.add_done_callback(self._stopped)
+
+    def _stopped(self, _: Any) -> None:
+        if all(task.done() for task in self.stops):
+            self._natural_end()
+
+    # --- afterwards ---------------------------------------------------------------------------------
+
+    def _after(self) -> None:
+        """Look what is left, stop once more, and let late timers come up."""
+        loop, limits = self.loop, self.limits
+        loop.turn(TURNS)
+        if limits.grace:
+            loop.run(None, until=loop.time() + limits.grace, most=limits.most)
+        oracles.left(self)
+        if self.plan.axis != "kill" and not oracles.hangs(self):
+            oracles.stop_again(self)
+        loop.run(None, until=loop.time() + limits.live_on, most=MOST_ENDING)
+        oracles.at_last(self)
+
+    def _end(self) -> None:
+        """Take the world down; whatever resists is let be."""
+        loop = self.loop
+        for _ in range(3):
+            left = [task for task in loop.tasks if not task.done()]
+            if not left:
+                break
+            for task in left:
+                task.cancel()
+            loop.run(None, until=loop.time() + 1.0, most=MOST_ENDING)
+        oracles.told(self)
+        for task in loop.tasks:
+            asyncio_.lost_sight(task)
+        self.primitives.made.clear()
+        loop.close()
+        self.root = self.victim = self.subject = self.given = None
+        self.stops.clear()
+        self.harness.clear()
+        self.env.clients.clear()
+        loop.tasks.clear()
+
+    def _refuse(self, what: str) -> NoReturn:
+        error = HermeticError(
+            f"{what} reaches outside of the simulated loop; use env.dep() or an in-memory transport in its "
+            'place, or run the storm with mode="real"'
+        )
+        self.env.tell("N", str(error), where=what)
+        raise error
+
+
+async def ended_all(stops: list[asyncio.Task[Any]]) -> None:
+    """Wait for stops that others have begun."""
+    left = [task for task in stops if not task.done()]
+    if left:
+        await asyncio.wait(left)

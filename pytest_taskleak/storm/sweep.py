@@ -1,0 +1,258 @@
+"""How is a whole service swept: a clean baseline, then one run for each moment of each axis?"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pytest_taskleak.adapt.task_steps import CLASSES
+from pytest_taskleak.storm import axes
+from pytest_taskleak.storm.adapters import Make
+from pytest_taskleak.storm.observing import Observer, Step
+from pytest_taskleak.storm.plan import Limits, Plan
+from pytest_taskleak.storm.primitives import Primitives
+from pytest_taskleak.storm.results import AxisResult, Cause, StormReport
+from pytest_taskleak.storm.run import Outcome, Run
+from pytest_taskleak.storm.tokens import plan_of, token_of
+from pytest_taskleak.storm.verdicts import ORACLES, Violation
+from pytest_taskleak.timing import now as real_now
+
+Progress = Callable[[str, int, int], None]
+SCALES = ("violation", "forced loss", "indeterminate", "advisory")
+
+
+@dataclass(slots=True)
+class Baseline:
+    """The run of one seed without a trigger.
+
+    Parameters:
+        outcome: what came of it.
+        steps: what it did.
+        whole: callbacks up to the end of its stop.
+        begun: the first point after the start.
+    """
+
+    outcome: Outcome
+    steps: list[Step]
+    whole: int
+    begun: int
+
+
+@dataclass(slots=True)
+class Sweep:
+    """A service, a load, and what is to be tried.
+
+    Parameters:
+        make: makes the service.
+        load: what is handed in.
+        name: of the service, for reports.
+        axes: the axes, in their order.
+        seeds: each is a schedule of its own.
+        limits: virtual times.
+        done: see `Run`.
+        budget: real seconds; `None` for as long as it takes.
+        progress: is told of the axis, and of how many of its runs were made.
+    """
+
+    make: Make
+    load: Callable[..., Any] | None
+    name: str
+    axes: Sequence[str]
+    seeds: Sequence[int] = (0,)
+    limits: Limits = field(default_factory=Limits)
+    done: Callable[[Any], Any] | None = None
+    budget: float | None = None
+    progress: Progress | None = None
+    primitives: Primitives = field(default_factory=Primitives)
+    baselines: dict[int, Baseline] = field(default_factory=dict)
+    causes: dict[tuple[str, str], Cause] = field(default_factory=dict)
+    runs: int = 0
+
+    # --- one run ------------------------------------------------------------------------------------
+
+    def run(self, plan: Plan, observer: Observer | None = None) -> Outcome:
+        """Make one run, and let what it has dropped be told."""
+        self.runs += 1
+        run = Run(
+            self.make,
+            self.load,
+            plan,
+            self.limits,
+            primitives=self.primitives,
+            observer=observer,
+            done=self.done,
+        )
+        return run.go()
+
+    def baseline(self, seed: int) -> Baseline:
+        """Return the run without a trigger, made once for each seed."""
+        known = self.baselines.get(seed)
+        if known is None:
+            observer = Observer()
+            outcome = self.run(Plan("baseline", -1, seed), observer)
+            steps = observer.steps
+            begun = next((n for n, step in enumerate(steps) if step.label.startswith("load@")), 0)
+            known = self.baselines[seed] = Baseline(outcome, steps, len(steps), begun)
+        return known
+
+    # --- all of them --------------------------------------------------------------------------------
+
+    def sweep(self) -> StormReport:
+        """Make every run that there is time for."""
+        began = real_now()
+        report = StormReport(
+            name=self.name,
+            seeds=tuple(self.seeds),
+            deadline=self.limits.deadline,
+            grace=self.limits.grace,
+        )
+        with installed(self.primitives):
+            try:
+                self._sweep(report, began)
+            except KeyboardInterrupt:
+                report.interrupted, report.complete = True, False
+        report.causes = sorted(
+            self.causes.values(), key=lambda cause: (SCALES.index(cause.scale), -cause.count, cause.point)
+        )
+        report.runs, report.seconds = self.runs, real_now() - began
+        return report
+
+    def _sweep(self, report: StormReport, began: float) -> None:
+        for seed in self.seeds:
+            base = self.baseline(seed)
+            report.points = report.points or base.outcome.points
+            if seed == self.seeds[0]:
+                self._check_self(report, seed, base)
+            self._note(base.outcome, base)
+            if base.outcome.violations:
+                continue  # what is wrong without any trigger comes first
+            for axis in self.axes:
+                if not self._axis(report, axis, seed, base, began):
+                    return
+
+    def _axis(self, report: StormReport, axis: str, seed: int, base: Baseline, began: float) -> bool:
+        """Sweep one axis; return whether there is time left."""
+        found = next((result for result in report.axes if result.axis == axis), None)
+        if found is None:
+            found = AxisResult(axis=axis)
+            report.axes.append(found)
+        outcome = base.outcome
+        runs = axes.plans(axis, base.steps, outcome.points, outcome.depended, seed, base.whole)
+        found.planned += len(runs)
+        for number, plan in enumerate(axes.ordered(runs, base.steps, base.begun)):
+            if self.budget is not None and real_now() - began > self.budget:
+                report.complete = False
+                return False
+            outcome = self.run(plan)
+            found.ran += 1
+            found.failing += bool(outcome.violations)
+            found.worst_drain = max(found.worst_drain, outcome.drain)
+            place = plan.point if plan.point >= 0 else number
+            mark = outcome.violations[0].oracle if outcome.violations else "."
+            if found.marks.get(place, ".") == ".":
+                found.marks[place] = mark
+            if outcome.violations:
+                self._note(outcome, base)
+            if self.progress is not None:
+                self.progress(axis, number + 1, len(runs))
+        return True
+
+    def _note(self, outcome: Outcome, base: Baseline) -> None:
+        """Put what one run has found with what is of the same cause."""
+        for violation in {(v.oracle, v.where): v for v in outcome.violations}.values():
+            key = (violation.oracle, violation.where)
+            known = self.causes.get(key)
+            if known is None or earlier(outcome.plan, known):
+                self.causes[key] = cause_of(violation, outcome.plan, base, known)
+            else:
+                self.causes[key] = counted(known)
+
+    def _check_self(self, report: StormReport, seed: int, base: Baseline) -> None:
+        """Run the baseline once more: where it differs, the code under test is not deterministic."""
+        observer = Observer()
+        self.run(Plan("baseline", -1, seed), observer)
+        report.deterministic = observer.steps == base.steps
+        if not report.deterministic:
+            pairs = zip(base.steps, observer.steps, strict=False)
+            place = next((n for n, (one, other) in enumerate(pairs) if one != other), None)
+            report.divergence = divergence(base.steps, observer.steps, place)
+
+    # --- one moment ---------------------------------------------------------------------------------
+
+    def replay(self, token: str, observer: Observer | None = None) -> Outcome:
+        """Make the run that a token names.
+
+        Raises:
+            TokenError: it cannot be read, or the moment does not come any more.
+        """
+        with installed(self.primitives):
+            plan = plan_of(token, lambda seed: self.baseline(seed).steps)
+            return self.run(plan, observer)
+
+
+def earlier(plan: Plan, cause: Cause) -> bool:
+    """Tell whether a run comes before the one that a cause is told by: the same axis, an earlier point."""
+    return plan.axis == cause.axis and 0 <= plan.point < cause.point and plan.seed == cause.seed
+
+
+def cause_of(violation: Violation, plan: Plan, base: Baseline, known: Cause | None) -> Cause:
+    """Return a cause as its first failure tells it."""
+    return Cause(
+        oracle=violation.oracle,
+        name=ORACLES[violation.oracle],
+        text=violation.text,
+        where=violation.where,
+        scale=violation.scale,
+        count=1 if known is None else known.count + 1,
+        axis=plan.axis,
+        point=plan.point,
+        token=token_of(plan, base.steps),
+        seed=plan.seed,
+    )
+
+
+def counted(cause: Cause) -> Cause:
+    """Return a cause with one run more."""
+    from dataclasses import replace
+
+    return replace(cause, count=cause.count + 1)
+
+
+def divergence(one: Sequence[Step], other: Sequence[Step], place: int | None) -> str:
+    """Say where two runs of the same part."""
+    if place is None:
+        place = min(len(one), len(other))
+    first = one[place] if place < len(one) else "has ended"
+    second = other[place] if place < len(other) else "has ended"
+    return f"at point {place}: {first} in one run, {second} in the other"
+
+
+class installed:  # noqa: N801 -- read as a word: with installed(...)
+    """Let tasks hash by number, locks be noted, and older objects be no work for the collector."""
+
+    def __init__(self, primitives: Primitives) -> None:
+        self.primitives = primitives
+
+    def __enter__(self) -> None:
+        CLASSES.install()
+        self.primitives.install()
+        gc.collect()
+        gc.freeze()
+
+    def __exit__(self, *_: object) -> None:
+        gc.unfreeze()
+        self.primitives.uninstall()
+        CLASSES.uninstall()
+
+
+def each(sweep: Sweep) -> Iterator[Outcome]:
+    """Yield the outcome of every run of a sweep, in the order of points: for tests."""
+    with installed(sweep.primitives):
+        for seed in sweep.seeds:
+            base = sweep.baseline(seed)
+            for axis in sweep.axes:
+                outcome = base.outcome
+                runs = axes.plans(axis, base.steps, outcome.points, outcome.depended, seed, base.whole)
+                yield from (sweep.run(plan) for plan in runs)

@@ -1,0 +1,90 @@
+"""How is one moment named so that it is found again after unrelated edits, and on other versions of Python?
+
+A token names the axis, the seed, and the step after which the trigger comes: whose it was, where that task
+then stood, and how often that had been before.  A plain number of a point is understood as well.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from urllib.parse import quote, unquote
+
+from pytest_taskleak.storm.observing import Step
+from pytest_taskleak.storm.plan import AXES, Plan
+
+SAFE = "@<>.+-_"
+FORM = re.compile(
+    r"(?P<axis>[a-z0-9]+)(?:,seed=(?P<seed>\d+))?(?:,second=(?P<second>\d+))?"
+    r"(?:,(?P<fault>[^,:@]+):(?P<call>\d+)(?P<on>\+?))?(?:@(?P<place>.+))?"
+)
+WAY = "AXIS@POINT or what a failure prints, as stop@worker-0@Service.work+3~2"
+
+
+class TokenError(ValueError):
+    """A token cannot be read, or names a moment that does not come any more."""
+
+
+def token_of(plan: Plan, steps: Sequence[Step]) -> str:
+    """Return the token of a run.
+
+    Parameters:
+        plan: the run.
+        steps: what the baseline of its seed did.
+    """
+    parts = [plan.axis]
+    if plan.seed:
+        parts.append(f"seed={plan.seed}")
+    if plan.second >= 0:
+        parts.append(f"second={plan.second - plan.point}")
+    if plan.dependency:
+        parts.append(f"{quote(plan.dependency, safe='')}:{plan.call}{'+' if plan.persistent else ''}")
+    text = ",".join(parts)
+    if plan.point < 0:
+        return text
+    if plan.point == 0 or plan.point > len(steps):
+        return f"{text}@{plan.point}"
+    step = steps[plan.point - 1]
+    return f"{text}@{quote(step.label, safe=SAFE)}~{step.occurrence}"
+
+
+def plan_of(token: str, steps_of: object) -> Plan:
+    """Return the run that a token names.
+
+    Parameters:
+        token: as printed.
+        steps_of: returns, for a seed, what its baseline did.
+
+    Raises:
+        TokenError: it cannot be read, or no step is like the one that it names.
+    """
+    found = FORM.fullmatch(token)
+    if found is None or found["axis"] not in AXES:
+        raise TokenError(f"no token of a storm: {token!r}; it is {WAY}; the axes are {', '.join(AXES)}")
+    seed = int(found["seed"] or 0)
+    axis = found["axis"]
+    if found["fault"]:
+        name, number, on = unquote(found["fault"]), int(found["call"]), bool(found["on"])
+        return Plan(axis, -1, seed, dependency=name, call=number, persistent=on)
+    steps: Sequence[Step] = steps_of(seed)  # type: ignore[operator]
+    point = place_of_point(found["place"] or "", token, steps)
+    victim = steps[point - 1].task if axis == "kill" and 0 < point <= len(steps) else -1
+    second = point + int(found["second"]) if found["second"] else -1
+    return Plan(axis, point, seed, victim=victim, second=second)
+
+
+def place_of_point(text: str, token: str, steps: Sequence[Step]) -> int:
+    """Return the point that the second half of a token names."""
+    if text.isdigit():
+        return int(text)
+    label, _, number = text.rpartition("~")
+    if not label or not number.isdigit():
+        raise TokenError(f"no token of a storm: {token!r}; it is {WAY}")
+    wanted, occurrence = unquote(label), int(number)
+    same = [n for n, step in enumerate(steps) if step.label == wanted]
+    if not same:
+        raise TokenError(
+            f"{token!r}: no step of this service is {wanted!r} any more; "
+            "run the whole storm to find the failure anew"
+        )
+    return same[min(occurrence, len(same) - 1)] + 1
