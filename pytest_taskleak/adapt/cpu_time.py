@@ -26,6 +26,9 @@ WAKE_UP = 0.002
 UNKNOWN = 4
 """Switch intervals after which a thread that uses no time sleeps, where the system says nothing."""
 MOST_BYTES = 256
+RUNNING = b"running\n"
+"""What the system says of a thread that runs, or could."""
+ASLEEP = frozenset({b"S", b"D"})
 TIMEOUT = 4
 """Where the system's words of a futex have the timeout, after the call, address, operation and value."""
 
@@ -70,8 +73,19 @@ def in_system(clock: int | None) -> bytes:
     """
     if clock is None:
         return b""
+    folder = f"/proc/self/task/{~(clock >> 3)}"
+    said = read(f"{folder}/syscall")
+    if not said or said == RUNNING:
+        return said
+    # While it is woken up by another processor, it still has a call, but sleeps no more.
+    state = read(f"{folder}/stat").rpartition(b") ")[2][:1]
+    return said if state in ASLEEP else RUNNING
+
+
+def read(path: str) -> bytes:
+    """Return the beginning of a file of the system; empty if there is none."""
     try:
-        fd = _open(f"/proc/self/task/{~(clock >> 3)}/syscall", os.O_RDONLY)
+        fd = _open(path, os.O_RDONLY)
         try:
             return _read(fd, MOST_BYTES)
         finally:
