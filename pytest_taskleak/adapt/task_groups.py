@@ -2,7 +2,7 @@
 
 `TaskGroup` has a method of its own that is called when a child has ended; to override it costs a fraction of
 a second callback for each task.  Where its names are not as they were on 3.11 to 3.15, a callback and a
-wrapper around the coroutine do the same, slower.
+second task beside each that keeps its failure do the same, slower.
 """
 
 from __future__ import annotations
@@ -110,12 +110,8 @@ def unasked(task: Task) -> BaseException | None:
     return error
 
 
-class Wrapping(Noticing):
-    """The same by public means only; a child whose failure was hidden ends without a result."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._hidden: dict[Task, Exception] = {}
+class Guarding(Noticing):
+    """The same by public means only: a child that keeps its failure stands beside the group, guarded."""
 
     def start(self, coro: Coroutine[Any, Any, Any], **options: Any) -> Task:
         """Make a child."""
@@ -124,30 +120,30 @@ class Wrapping(Noticing):
         return task
 
     def start_contained(self, coro: Coroutine[Any, Any, Any], **options: Any) -> Task:
-        """Make a child with its coroutine wrapped."""
-        task = self.start(self._within(coro), **options)
-        task.add_done_callback(lambda _: coro.close())  # it may have been cancelled before its first step
+        """Make a task, and a child that waits for it and hands on a cancellation."""
+        task: Task = asyncio.get_running_loop().create_task(coro, **options)
+        task.add_done_callback(self.left)
+        asyncio.TaskGroup.create_task(self, guard(task))
         return task
 
-    def left(self, task: Task) -> None:
-        """Note that a child has ended."""
-        cancelled = task.cancelled()
-        hidden = self._hidden.pop(task, None)
-        self.ended(task, cancelled, None if cancelled else hidden or task.exception())
 
-    async def _within(self, coro: Coroutine[Any, Any, Any]) -> Any:
+async def guard(task: Task) -> None:
+    """Wait until a task has ended; who is cancelled meanwhile cancels the task, and waits on."""
+    cancelled = False
+    while not task.done():
         try:
-            return await coro
-        except Exception as error:  # noqa: BLE001 -- the books count and tell it
-            task = asyncio.current_task()
-            if task is not None:
-                self._hidden[task] = error
+            await asyncio.wait({task})
+        except asyncio.CancelledError:
+            cancelled = True
+            task.cancel()
+    if cancelled:
+        raise asyncio.CancelledError
 
 
 if TYPE_CHECKING:
     Noticed = Noticing
 else:
-    Noticed = Noticing if KNOWN else Wrapping  # the class to derive from
+    Noticed = Noticing if KNOWN else Guarding  # the class to derive from
 
 
 def is_cut_off() -> bool:
