@@ -219,7 +219,6 @@ class Hooks:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, None, None]:
-        __tracebackhide__ = True
         result = yield
         group = item.stash.get(GROUP, None)
         if group is not None and not group.finished:

@@ -11,18 +11,20 @@ MODES = ("fail", "warn", "off")
 LIBRARY_LEVELS = ("fail", "warn", "ignore")
 LEVELS = ("fail", "warn", "note", "ignore")
 EXPLAIN = ("none", "short", "full")
-SUFFIXES = (".json", ".mmd", ".dot")
+SUFFIXES = (".json", ".html", ".mmd", ".dot")
 GATES = ("none", "no-bare-create-task")
 AUDIT_SUFFIXES = (".json", ".md")
-MARKER_ARGUMENTS = ("mode", "allow", "grace", "detect", "expect", "reason")
+MARKER_ARGUMENTS = ("mode", "allow", "grace", "detect", "expect", "reason", "storm", "cancel")
 MARKER_NAMES = ("taskleak", "no_taskleak")
 CLOCK_NAME = "fake_clock"
 """The name of the fixture and of its marker."""
 MARKERS = (
     (
-        "taskleak(*, mode=None, allow=(), grace=None, detect=None, expect=(), reason=''): "
-        "settings of the leak check for this test; the nearest marker wins, allow adds up. "
-        "Bare, or with mode=, it also switches the check on where --taskleak is not given."
+        "taskleak(*, mode=None, allow=(), grace=None, detect=None, expect=(), reason='', "
+        "storm=None, cancel=None): settings of the leak check for this test; the nearest marker wins, allow "
+        "adds up. Bare, or with mode=, it also switches the check on where --taskleak is not given. "
+        "storm='quick' stops the test's async fixtures at every moment of its body; cancel='each' cancels it "
+        "at every await."
     ),
     "no_taskleak(*, reason=''): leave this test out of the leak check.",
     (
@@ -120,8 +122,8 @@ OPTIONS: tuple[Option, ...] = (
         flag="--taskleak-report",
         type="linelist",
         default=(),
-        values="PATH that ends in .json, .mmd or .dot",
-        help="Write what was found to this file: all of it, or the wait-for graph",
+        values="PATH that ends in .json, .html, .mmd or .dot",
+        help="Write what was found to this file: all of it, a page on storms, or the wait-for graph",
         many=True,
     ),
     Option(
@@ -154,7 +156,31 @@ OPTIONS: tuple[Option, ...] = (
         type="string",
         default="none",
         values="none, random or a whole number, 0 or more",
-        help="Seed of every fake clock: decides each order that asyncio leaves open, the same way each time",
+        help="Seed of every fake clock and storm: decides, each time alike, what asyncio leaves open",
+    ),
+    Option(
+        name="taskleak_budget",
+        flag="--taskleak-budget",
+        type="string",
+        default="0",
+        values="seconds, as 2 or 2s, or 0 for as long as it takes",
+        help="Real seconds for the sweep of one shutdown storm",
+    ),
+    Option(
+        name="taskleak_spread",
+        flag="--taskleak-spread",
+        type="string",
+        default="1",
+        values="a whole number, 1 or more, or auto: as many as xdist has workers",
+        help="Parts of each shutdown storm, each a test of its own, so that workers share them",
+    ),
+    Option(
+        name="taskleak_replay",
+        flag="--taskleak-replay",
+        type="string",
+        default="",
+        values="the token that a failing shutdown storm has printed",
+        help="Let a shutdown storm run this one moment",
     ),
     Option(
         name="taskleak_audit",
@@ -195,7 +221,9 @@ class Limits:
         exit: seconds that the process may take to end after its session, 0 for any time.
         signal: the name of the signal that asks for a dump, as `SIGUSR1`; empty for none.
         reports: the files to write, as absolute paths.
-        seed: the seed of every fake clock, `None` where each says its own.
+        seed: the seed of every fake clock and storm, `None` where each says its own.
+        budget: real seconds for the sweep of one storm, 0 for as long as it takes.
+        replay: the one moment that storms are to run; empty for all.
         audit: whether the table of all spawn sites is to be shown.
         gate: which of them let the session fail, `none` for none.
         audits: the files to write that table to, as absolute paths.
@@ -206,6 +234,8 @@ class Limits:
     signal: str = ""
     reports: tuple[str, ...] = ()
     seed: int | None = None
+    budget: float = 0.0
+    replay: str = ""
     audit: bool = False
     gate: str = "none"
     audits: tuple[str, ...] = ()

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pytest_taskleak.clock.face import FakeClock
     from pytest_taskleak.fixtures import Taskleak
     from pytest_taskleak.groups.group import TrackedTaskGroup
+    from pytest_taskleak.storming import ShutdownStorm
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -36,6 +37,14 @@ def pytest_configure(config: pytest.Config) -> None:
     starter = Starter(config)
     config.pluginmanager.register(starter, "taskleak-starter")
     starter.begin()
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Make parts of a test with a shutdown storm, for the workers of xdist."""
+    if "shutdown_storm" in metafunc.fixturenames:
+        from pytest_taskleak.storming_parts import spread
+
+        spread(metafunc)
 
 
 @pytest.fixture
@@ -60,3 +69,11 @@ def tracked_task_group(request: pytest.FixtureRequest) -> TrackedTaskGroup:
     from pytest_taskleak.grouping import group_for
 
     return group_for(request)
+
+
+@pytest.fixture
+def shutdown_storm(request: pytest.FixtureRequest) -> ShutdownStorm:
+    """Stops a service at every possible moment of a load, and looks at what is left or lost."""
+    from pytest_taskleak.storming import storm_for
+
+    return storm_for(request)

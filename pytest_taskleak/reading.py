@@ -102,11 +102,14 @@ class Reader:
             signal=signal_of(*value_of(config, BY_NAME["taskleak_signal"])),
             reports=files_of(config, "taskleak_report", SUFFIXES),
             seed=seed_of(*value_of(config, BY_NAME["taskleak_seed"])),
+            budget=self.seconds(*budget_of(config), what="budget"),
+            replay=str(value_of(config, BY_NAME["taskleak_replay"])[0]).strip(),
             audit=bool(config.getoption("--taskleak-audit")),
             gate=word_of(config, "taskleak_audit", GATES),
             audits=files_of(config, "taskleak_audit_report", AUDIT_SUFFIXES),
         )
-        return Limits(seed=read.seed) if is_off() else read
+        beside = Limits(seed=read.seed, budget=read.budget, replay=read.replay)
+        return beside if is_off() else read
 
     def seconds(self, value: Any, where: str, *, what: str = "grace") -> float:
         """Return a number of seconds."""
@@ -232,6 +235,12 @@ def seed_of(value: Any, where: str) -> int | None:
     if not word.isascii() or not word.isdigit():
         raise usage("seed", "none, random or a whole number, 0 or more", value, where, words="must be")
     return int(word)
+
+
+def budget_of(config: pytest.Config) -> tuple[str, str]:
+    """Return the text of the budget without its unit, and where it stands."""
+    value, where = value_of(config, BY_NAME["taskleak_budget"])
+    return str(value).strip().removesuffix("s"), where
 
 
 def files_of(config: pytest.Config, name: str, suffixes: Sequence[str]) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_taskleak.options import CLOCK_NAME, MARKER_NAMES, are_set
-from pytest_taskleak.state import POLICY, READER, SEED, WATCH
+from pytest_taskleak.state import POLICY, READER, SEED, STORM, WATCH
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,6 +67,7 @@ class Starter:
         if asked:
             limits = self.reader.limits(self.config)
             self.config.stash[SEED] = limits.seed
+            self.config.stash[STORM] = (limits.budget, limits.replay)
             self.guard(limits, watching=watching)
         if watching:
             self.start()
@@ -223,6 +224,15 @@ class Starter:
 
             claim({str(item.path) for item in items})
         self.clocks(items)
+        self.storms(items)
+
+    def storms(self, items: Sequence[pytest.Item]) -> None:
+        """Prepare the tests that are run again under a storm because a marker says so."""
+        marks = (mark.kwargs for item in items for mark in item.iter_markers(MARKER_NAMES[0]))
+        if any("storm" in given or "cancel" in given for given in marks):
+            from pytest_taskleak.storming_marks import begin
+
+            begin(self.config, items)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self) -> None:

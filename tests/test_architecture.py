@@ -22,13 +22,25 @@ DOOR = frozenset({
 # The pytest side (ADR 3): what stands between the hooks and the engine.
 PYTEST_SIDE = frozenset({
     "auditing", "clocking", "dumping", "exiting", "grouping", "hanging", "phases", "reading", "stalling", "starting", "state",
-    "telling", "values", "watching",
+    "storming", "storming_marks", "storming_parts", "telling", "values", "watching",
 })  # fmt: skip
 
 # A room may import itself and these.  `room.part` allows one file of a room only.
 MAY_IMPORT: dict[str, frozenset[str]] = {
     "__init__": BASE | DOOR | {"fixtures", "loops", "testing"},
-    "plugin": BASE | {"clock", "clocking", "fixtures", "grouping", "groups", "hooks", "options", "starting"},
+    "plugin": BASE
+    | {
+        "clock",
+        "clocking",
+        "fixtures",
+        "grouping",
+        "groups",
+        "hooks",
+        "options",
+        "starting",
+        "storming",
+        "storming_parts",
+    },
     "fixtures": BASE | DOOR | {"judge", "state"},
     "phases": BASE | {"adapt", "diagnostics", "engine", "judge"},
     "reading": BASE | {"adapt", "options", "judge", "values"},
@@ -38,6 +50,9 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "state": BASE | {"clock", "engine", "grouping", "judge", "reading"},
     "telling": BASE | {"adapt", "diagnostics", "report"},
     "clocking": BASE | {"adapt", "clock", "loops", "state"},
+    "storming": BASE | {"adapt", "engine", "report", "state", "storm", "storming_parts"},
+    "storming_parts": BASE | {"options", "state", "values"},
+    "storming_marks": BASE | {"adapt", "storm", "storming"},
     "grouping": BASE | {"adapt", "diagnostics", "engine", "groups", "state"},
     "auditing": BASE | {"adapt", "audit", "options"},
     "dumping": BASE | {"adapt", "engine", "report.story"},
@@ -70,7 +85,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
 # A foreign library, and the only places that may import it.
 PYTEST_ROOMS = (
     "plugin", "auditing", "clocking", "options", "fixtures", "hooks", "diagnostics", "testing", "reading", "values", "starting", "state", "telling", "watching",
-    "dumping", "exiting", "grouping", "hanging", "stalling", "report.terminal", "adapt.pytest_asyncio", "adapt.xdist",
+    "dumping", "exiting", "grouping", "hanging", "stalling", "storming", "storming_marks", "storming_parts", "report.terminal", "adapt.pytest_asyncio", "adapt.xdist",
 )  # fmt: skip
 CONFINED: dict[str, tuple[str, ...]] = {
     "pytest": PYTEST_ROOMS,

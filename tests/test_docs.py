@@ -42,11 +42,13 @@ EXAMPLES = {
     "deadlock": ROOT / "docs" / "tutorial" / "first-deadlock.md",
     "fake_clock": ROOT / "docs" / "tutorial" / "first-fake-clock.md",
     "background_tasks": ROOT / "docs" / "explanation" / "task-groups.md",
+    "shutdown_storm": ROOT / "examples" / "shutdown_storm" / "README.md",
+    "storm_asgi": ROOT / "examples" / "storm_asgi" / "README.md",
 }
 """Each example, with the page that shows its output."""
 SHOWN = r"(<!-- output of examples/{} -->\n```text\n)(.*?)(^```$)"
 QUIET = ("-rA", "-o", "asyncio_default_fixture_loop_scope=function", "-o", "asyncio_mode=auto")
-TOOK = re.compile(r"\bin \d+\.\d\ds\b")
+TOOK = re.compile(r"\bin \d+\.\d+ ?s\b")
 
 
 @dataclass(frozen=True)

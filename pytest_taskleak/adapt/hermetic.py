@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 import heapq
 from collections.abc import Callable, Iterable
-from types import CodeType
 from typing import Any, NoReturn
 
 from pytest_taskleak.adapt.code import SKIP, kind_of
+from pytest_taskleak.adapt.hermetic_timers import Places, Timer, timer_for
 from pytest_taskleak.adapt.stepping import place
-from pytest_taskleak.adapt.task_steps import Numbering, step_of
+from pytest_taskleak.adapt.task_steps import CANCEL, Numbering, cancels, step_of
 
 REFUSED = (
     *("create_connection", "create_server", "create_unix_connection", "create_unix_server", "sendfile"),
@@ -27,24 +27,11 @@ REFUSED = (
 START = 1_000.0
 """The time in seconds that the loop begins with: a multiple that floats add to without rounding for long."""
 RESOLUTION = 1e-9
-Places = tuple[CodeType, int] | None
+CALLBACK = asyncio.Handle._run.__code__
 
 
 class HermeticError(RuntimeError):
     """Code under a storm reached for something outside of the simulated loop."""
-
-
-class Timer(asyncio.TimerHandle):
-    """A timer that knows the line that armed it; equal times go by a number that a seed may choose."""
-
-    __slots__ = ("birth", "order")
-    birth: Places
-    order: tuple[float, int]
-
-    def __lt__(self, other: Any) -> bool:
-        return self.order < other.order  # type: ignore[no-any-return]
-
-    __hash__ = asyncio.TimerHandle.__hash__
 
 
 class NoSelector:
@@ -68,6 +55,7 @@ class HermeticLoop(asyncio.BaseEventLoop):
         self, ties: Callable[[int], int], hashes: Callable[[int], int], refuse: Callable[[str], NoReturn]
     ) -> None:
         super().__init__()
+        self.set_debug(False)  # a stack for each callback: a sweep would take twenty times as long
         self.now = START
         self.point = 0
         """How many callbacks have run."""
@@ -85,6 +73,11 @@ class HermeticLoop(asyncio.BaseEventLoop):
         self.calls: dict[asyncio.Future[Any], Any] = {}
         """Calls of pools that are under way."""
         self.duration: Callable[[], float] = lambda: 0.001
+        self.frozen: asyncio.Task[Any] | None = None
+        """Is never run again; what would run it is put aside."""
+        self.aside: list[Any] = []
+        self.expired: list[tuple[float, Places]] = []
+        """Waits that came to the end of their patience: when, and where they were armed."""
         self.tasks: list[asyncio.Task[Any]] = []
         self.births: list[Places] = []
         self._ties = ties
@@ -114,7 +107,7 @@ class HermeticLoop(asyncio.BaseEventLoop):
     ) -> Any:
         """Arm a timer."""
         self._check_closed()  # type: ignore[attr-defined]
-        timer = Timer(when, callback, args, self, context)
+        timer = timer_for(callback)(when, callback, args, self, context)
         self._timers += 1
         timer.order = (when, self._ties(self._timers))
         timer.birth = place(frame_of_caller())
@@ -156,6 +149,12 @@ class HermeticLoop(asyncio.BaseEventLoop):
             self.stop()  # before it runs: it makes one turn
             self.run_forever()
 
+    def thaw(self) -> None:
+        """Let the frozen task run again."""
+        self.frozen = None
+        self._ready.extend(self.aside)  # type: ignore[attr-defined]
+        self.aside.clear()
+
     def idle(self) -> bool:
         """Tell whether nothing is ready."""
         return not self._ready  # type: ignore[attr-defined]
@@ -181,7 +180,8 @@ class HermeticLoop(asyncio.BaseEventLoop):
                 self.now = max(self.now, self.until)
                 self._halt("late")
                 return
-            self.now = max(self.now, heap[0].when())
+            due = heap[0].when()
+            self.now = due if due > self.now else self.now + RESOLUTION  # time goes on, as in life
         end = self.now + RESOLUTION
         while heap and heap[0].when() < end:
             timer = heapq.heappop(heap)
@@ -204,11 +204,16 @@ class HermeticLoop(asyncio.BaseEventLoop):
                 self.point += 1
                 return
         self.point += 1
+        if self.frozen is not None and step_of(handle._callback)[1] is self.frozen:
+            self.aside.append(handle)
+            return
         each = self.each
         if each is None:
             handle._run()
             return
         sort, task = step_of(handle._callback)
+        if task is not None and cancels(task, handle._args):
+            sort = CANCEL
         handle._run()
         each(handle, task, sort)
 
@@ -218,6 +223,10 @@ class HermeticLoop(asyncio.BaseEventLoop):
         self.tasks.append(task)
         self.births.append(place(frame_of_caller()))
         return task
+
+    def default_exception_handler(self, context: dict[str, Any]) -> None:
+        """Note what a handler cannot be told: asyncio enters the context of a task, not of a running one."""
+        self.told.append(context.get("context", context))
 
     # --- nothing outside ----------------------------------------------------------------------------
 
@@ -276,12 +285,12 @@ for _name in REFUSED:
 
 
 def frame_of_caller() -> Any:
-    """Return the frame of the nearest code that is nobody's machinery."""
+    """Return the frame of the nearest code that is nobody's machinery; below a callback there is none."""
     import sys
 
     frame: Any = sys._getframe(2)
     while frame is not None and kind_of(frame.f_code.co_filename) >= SKIP:
-        frame = frame.f_back
+        frame = None if frame.f_code is CALLBACK else frame.f_back
     return frame
 
 

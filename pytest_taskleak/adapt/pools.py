@@ -111,6 +111,11 @@ def workers(pool: Any) -> list[Any]:
     return list(vars(pool).get("_pool") or ())
 
 
+def threads_of(pool: Any) -> set[threading.Thread]:
+    """Return the threads that work for an executor; none where that cannot be known."""
+    return set(getattr(pool, "_threads", None) or ())
+
+
 def is_open(pool: Any) -> bool:
     """Tell whether a pool was not shut down, or not joined after it was closed, and has live workers."""
     if is_pool(pool):

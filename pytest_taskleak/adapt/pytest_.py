@@ -160,3 +160,27 @@ def users_of(item: Any, name: str) -> set[Any]:
     """Return the fixtures of a test that ask for another one by its name; none where that cannot be read."""
     found = getattr(getattr(item, "_fixtureinfo", None), "name2fixturedefs", {})
     return {defs[-1] for defs in found.values() if defs and name in getattr(defs[-1], "argnames", ())}
+
+
+def async_fixture_of(item: Any, name: str) -> Any:
+    """Return the user's own function of an async fixture of a test, `None` for any other argument."""
+    defs = getattr(getattr(item, "_fixtureinfo", None), "name2fixturedefs", {}).get(name)
+    function = inspect.unwrap(defs[-1].func) if defs else None
+    wanted = inspect.isasyncgenfunction(function) or inspect.iscoroutinefunction(function)
+    return function if wanted else None
+
+
+def value_for(item: Any, name: str) -> Any:
+    """Return what a test was given for an argument."""
+    if name == "request":
+        return getattr(item, "_request", None)
+    if name == "self":
+        return instance_of(item)
+    return item.funcargs[name]
+
+
+def body_of(item: Any) -> Any:
+    """Return the function of a test as the user wrote it, bound where it is a method."""
+    function = inspect.unwrap(getattr(item, "function", None) or item.obj)
+    owner = instance_of(item)
+    return function if owner is None else function.__get__(owner)

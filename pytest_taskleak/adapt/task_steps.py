@@ -16,12 +16,14 @@ from concurrent.futures import Future as PoolFuture
 from types import BuiltinFunctionType, CodeType, CoroutineType, FunctionType, GeneratorType, MethodType
 from typing import Any, Self
 
-from pytest_taskleak.adapt.asyncio_ import coro_of
+from pytest_taskleak.adapt.asyncio_ import coro_of, must_cancel
 from pytest_taskleak.adapt.futures import describe
 from pytest_taskleak.safely import is_a
 
 SOON, FIRST, STEP, WAKE = "soon", "first", "step", "wake"
 """Sorts of what is ready: a plain callback; of a task its first step, one after a bare yield, a waking."""
+CANCEL = "cancel"
+"""A step of a task that begins with `CancelledError`, where somebody asks for that."""
 
 NOBODY = 1 << 62
 NUMBERS: dict[int, Callable[[], int]] = {}
@@ -197,6 +199,16 @@ def was_cancelled(args: Any) -> bool:
     """
     future = args[0] if args else None
     return is_a(future, futures.Future) and getattr(future, "_state", "") == "CANCELLED"
+
+
+def cancels(task: Any, args: Any) -> bool:
+    """Tell whether the step that a task is about to make begins with `CancelledError`.
+
+    Parameters:
+        task: the task.
+        args: those of the callback that makes the step.
+    """
+    return was_cancelled(args) or must_cancel(task)
 
 
 def result_of_call(args: Any) -> Any:

@@ -1,7 +1,7 @@
 """Which files does a session leave: everything that was found as JSON, or the wait-for graph as text?
 
-The suffix tells: `.json`, `.mmd` (Mermaid) or `.dot` (Graphviz).  On xdist's controller the reports of
-all workers come together, so that one file stands for the whole session.
+The suffix tells: `.json`, `.html` (a page on shutdown storms), `.mmd` (Mermaid) or `.dot` (Graphviz).  On
+xdist's controller the reports of all workers come together, so that one file stands for the whole session.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from typing import Any
 
 from pytest_taskleak.diagnosis import Graph, Reaped
 from pytest_taskleak.model import SCHEMA
-from pytest_taskleak.report import drawing
+from pytest_taskleak.report import drawing, storm_page
 
 KEY = "taskleak"
+STORMS = "taskleak_storms"
 LISTS = ("findings", "allowed", "graphs", "notes", "unmet")
 """What adds up over the reports."""
 
@@ -31,12 +32,14 @@ class Files:
     def __init__(self, paths: Sequence[str]) -> None:
         self.paths = paths
         self.verdicts: list[dict[str, Any]] = []
+        self.storms: list[dict[str, Any]] = []
         self.written = False
 
     def pytest_runtest_logreport(self, report: Any) -> None:
         verdict = getattr(report, KEY, None)
         if verdict is not None:
             self.verdicts.append(verdict)
+        self.storms += getattr(report, STORMS, ())
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         self.write(terminalreporter.write_line)
@@ -52,6 +55,8 @@ class Files:
             return
         self.written = True
         whole = merged(self.verdicts)
+        if self.storms:
+            whole["storms"] = self.storms
         for path in self.paths:
             try:
                 os.makedirs(os.path.dirname(path), exist_ok=True)
@@ -80,5 +85,7 @@ def content(path: str, whole: dict[str, Any]) -> str:
     suffix = os.path.splitext(path)[1]
     if suffix == ".json":
         return json.dumps(whole, indent=2) + "\n"
+    if suffix == ".html":
+        return storm_page.page(*whole.get("storms", []))
     graphs = [Graph.from_json(data) for data in whole["graphs"]]
     return drawing.mermaid(graphs) if suffix == ".mmd" else drawing.dot(graphs)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import sys
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
@@ -64,14 +65,31 @@ class Managed:
 
     def __init__(self, manager: AbstractAsyncContextManager[Any]) -> None:
         self.manager = manager
+        self.left: asyncio.Future[None] | None = None
+        self.entering: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
 
     async def start(self) -> Any:
         """Enter it."""
-        return await self.manager.__aenter__()
+        entered = False
+        try:
+            given = await self.manager.__aenter__()
+            entered = True
+        finally:
+            self.entering.set_result(entered)
+        return given
 
     async def stop(self) -> None:
-        """Leave it."""
-        await self.manager.__aexit__(None, None, None)
+        """Leave it, as `async with` does: once it is entered, once, and with what ends the root."""
+        if not await asyncio.shield(self.entering):
+            return
+        if self.left is not None:
+            await asyncio.shield(self.left)
+            return
+        self.left = asyncio.get_running_loop().create_future()
+        try:
+            await self.manager.__aexit__(*sys.exc_info())
+        finally:
+            self.left.set_result(None)
 
 
 class Grouped:
@@ -88,7 +106,6 @@ class Grouped:
     async def start(self) -> Any:
         """Begin it."""
         self.task = asyncio.ensure_future(self.main())
-        await asyncio.sleep(0)
         return self.task
 
     async def stop(self) -> None:
@@ -107,6 +124,13 @@ class Grouped:
 async def waited(value: Any) -> Any:
     """Return a value, or what it comes to."""
     return await value if inspect.isawaitable(value) else value
+
+
+async def ended_all(stops: list[asyncio.Task[Any]]) -> None:
+    """Wait for stops that others have begun."""
+    left = [task for task in stops if not task.done()]
+    if left:
+        await asyncio.wait(left)
 
 
 def maker(target: Any, *, start: str = "start", stop: str = "stop") -> Make:

@@ -6,12 +6,14 @@ from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 
 from pytest_taskleak.storm.observing import Step
-from pytest_taskleak.storm.plan import Plan
+from pytest_taskleak.storm.plan import WITH_VICTIM, Plan
 
 PAIR_STRIDE = 3
 """Of the points of the first cancel every third is taken, with every point of the second."""
 MOST_SECOND = 400
 """Points after the first cancel at which the second one comes."""
+HARNESS = ("root@", "stop-", "lifespan@")
+"""How the labels of tasks begin that nobody cancels alone; `lifespan` is that of a server for an ASGI app."""
 
 
 def plans(
@@ -27,8 +29,12 @@ def plans(
         seed: of all of them.
         natural: callbacks of the whole baseline, its stop included.
     """
-    if axis == "kill":
-        return [Plan("kill", n + 1, seed, victim=step.task) for n, step in victims(steps, points)]
+    if axis in WITH_VICTIM:
+        return [
+            Plan(axis, point, seed, victim=task, before=before)
+            for point, task, before in victims(steps, points)
+            if axis == "kill" or not before
+        ]
     if axis == "fault":
         return [
             Plan("fault", -1, seed, dependency=name, call=number, persistent=persistent)
@@ -46,11 +52,20 @@ def plans(
     return [Plan(axis, point, seed) for point in range(points)]
 
 
-def victims(steps: Sequence[Step], points: int) -> Iterator[tuple[int, Step]]:
-    """Yield the steps after which a task of the service or of a client is suspended anew."""
+def victims(steps: Sequence[Step], points: int) -> Iterator[tuple[int, int, bool]]:
+    """Yield each change of a task of the service or of a client: (point, task, whether its step comes next).
+
+    A task is made, and waits anew after each step; it is woken, and has not run yet.
+    """
+    suspended: dict[int, int] = {}
     for number, step in enumerate(steps[:points]):
-        if step.lives and step.task > 0 and not step.label.startswith(("root@", "stop-")):
-            yield number, step
+        if step.task <= 0 or step.label.startswith(HARNESS):
+            continue
+        if suspended.get(step.task) != number:
+            yield number, step.task, True
+        if step.lives:
+            suspended[step.task] = number + 1
+            yield number + 1, step.task, False
 
 
 def ordered(runs: Sequence[Plan], steps: Sequence[Step], begun: int) -> list[Plan]:

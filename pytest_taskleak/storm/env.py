@@ -7,12 +7,14 @@ whether they are open; a load may say what it has handed in.  The other checks h
 from __future__ import annotations
 
 import asyncio
+import functools
 import random
 from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
 from types import CodeType
 from typing import Any, Self
 
+from pytest_taskleak.storm.connecting import Connecting
 from pytest_taskleak.storm.verdicts import Violation
 
 
@@ -67,11 +69,16 @@ class Dependency:
         number = self.calls
         self.calls += 1
         self.env.depended[self.name] = self.calls
+        env = self.env
         low, high = self.latency
-        await asyncio.sleep(low + (high - low) * self.env.rng.random())
-        fault = self.env.fault
+        await asyncio.sleep((low + (high - low) * env.rng.random()) * env.slow)
+        fault = env.fault
         if fault is not None and fault.hits(self.name, number):
             raise InjectedFault(f"{self.name}: call {number} fails")
+        if env.flaky and (key := (self.name, repr(args))) not in env.tried:
+            env.tried.add(key)
+            if env.rng.random() < env.flaky:
+                raise InjectedFault(f"{self.name}: the first try with {args!r} fails")
         return self.result(*args, **options) if self.result is not None else None
 
 
@@ -130,28 +137,41 @@ class Ledger:
         return [item for item in self.accepted if item not in self.finished and item not in self.dropped]
 
 
-class Env:
+class Env(Connecting):
     """The world of one run.
 
     Parameters:
         seed: decides latencies and whatever else is left open.
         loop: the simulated loop.
         fault: which call of a dependency fails.
+        most: items that the load is asked for; -1 for as many as it likes.
     """
 
-    def __init__(self, seed: int, loop: Any, fault: Fault | None = None) -> None:
+    def __init__(self, seed: int, loop: Any, fault: Fault | None = None, most: int = -1) -> None:
         self.rng = random.Random(seed)  # noqa: S311 -- chance that comes again
         self.loop = loop
         self.fault = fault
+        self.most = most
+        self.wanted = 0
         self.ledger = Ledger()
         self.depended: dict[str, int] = {}
         self.resources: list[Resource] = []
         self.clients: list[asyncio.Task[Any]] = []
         self.client_codes: set[CodeType] = set()
+        self.service: Any = None
         self.found: list[Violation] = []
         self.uses_ledger = False
         self.ordered = False
         self.handlers: dict[int, Callable[[], object]] = {}
+        self.killed = -1.0
+        """When one task was cancelled alone; -1 where none was."""
+        self.slow = 1.0
+        """By how much each call of a dependency takes longer."""
+        self.flaky = 0.0
+        """The share of first tries, those with arguments that a dependency has not met, that fails."""
+        self.tried: set[tuple[str, str]] = set()
+        self.leapt = 0.0
+        """Virtual seconds by which time has leapt: no client has waited for them."""
 
     # --- the ledger ---------------------------------------------------------------------------------
 
@@ -174,6 +194,16 @@ class Env:
         self.uses_ledger = True
         self.ledger.dropped[item] = reason
         return item
+
+    def items(self, count: int) -> range:
+        """Return the numbers of the items to hand in: `count` of them, or fewer where a failure is shrunk.
+
+        Parameters:
+            count: as many as the load would hand in of itself.
+        """
+        given = count if self.most < 0 else max(0, min(count, self.most - self.wanted))
+        self.wanted += count
+        return range(given)
 
     # --- what a service stands on -------------------------------------------------------------------
 
@@ -201,14 +231,32 @@ class Env:
 
     # --- who uses it --------------------------------------------------------------------------------
 
-    def client(self, coro: Coroutine[Any, Any, Any], *, name: str | None = None) -> asyncio.Task[Any]:
-        """Run a caller of the service: its task is not the service's, and must get an answer."""
-        code = getattr(coro, "cr_code", None)
-        if code is not None:
+    def client(
+        self, coro: Coroutine[Any, Any, Any], *, name: str | None = None, within: float | None = None
+    ) -> asyncio.Task[Any]:
+        """Run a caller of the service: its task is not the service's, and must get an answer.
+
+        Parameters:
+            coro: what the caller does.
+            name: of its task.
+            within: virtual seconds in which it must have its answer; `None` for any time before the end.
+        """
+        code, frame = getattr(coro, "cr_code", None), getattr(coro, "cr_frame", None)
+        own = frame is not None and self.service is not None and frame.f_locals.get("self") is self.service
+        if code is not None and not own:  # what a method of the service makes is the service's
             self.client_codes.update(all_codes(code))
         task: asyncio.Task[Any] = self.loop.create_task(coro, name=name or f"client-{len(self.clients)}")
         self.clients.append(task)
+        if within is not None:
+            task.add_done_callback(functools.partial(self._answered, self.loop.time() - self.leapt, within))
         return task
+
+    def _answered(self, begun: float, within: float, client: asyncio.Task[Any]) -> None:
+        """Judge how long a client had to wait."""
+        waited = self.loop.time() - self.leapt - begun
+        if waited > within:
+            text = f"client {client.get_name()!r} had its answer after {waited:g} s, not within {within:g} s"
+            self.tell("Q", text, where=code_of(client))
 
     def signal(self, number: int) -> None:
         """Deliver a signal to the simulated service, as its loop would; the real process gets none."""
@@ -221,6 +269,11 @@ class Env:
     def tell(self, oracle: str, text: str, *, where: str = "") -> None:
         """Note what is wrong, at the moment at which it happens."""
         self.found.append(Violation(oracle, text, where))
+
+
+def code_of(task: asyncio.Task[Any]) -> str:
+    """Return the name of what a task runs."""
+    return str(getattr(task.get_coro(), "__qualname__", ""))
 
 
 def all_codes(code: CodeType) -> Iterable[CodeType]:

@@ -16,7 +16,8 @@ from pytest_taskleak.adapt.hermetic import HermeticError
 from pytest_taskleak.storm.env import InjectedFault
 from pytest_taskleak.storm.places import line_at, place_of
 from pytest_taskleak.storm.places import told as task_told
-from pytest_taskleak.storm.verdicts import Violation
+from pytest_taskleak.storm.verdicts import Scale, Violation
+from pytest_taskleak.storm.wording import plain
 
 if TYPE_CHECKING:
     from pytest_taskleak.storm.run import Run
@@ -67,7 +68,7 @@ def root_ended(run: Run, root: asyncio.Task[Any]) -> None:
         if run.plan.axis in ("cancel", "pair") and run.outcome.hit:
             note(run, "X", "the root was cancelled, and its cancellation was swallowed", "root")
         return
-    injected = run.plan.axis == "fault" and caused_by(error, InjectedFault)
+    injected = injects(run) and caused_by(error, InjectedFault)
     if not injected and not caused_by(error, HermeticError):
         note(run, "E", f"the service raised {error!r}", origin(error))
 
@@ -75,10 +76,12 @@ def root_ended(run: Run, root: asyncio.Task[Any]) -> None:
 def left(run: Run) -> None:
     """Note what still lives now that the service has stopped."""
     for number, task in enumerate(run.loop.tasks):
-        if task.done() or task in run.harness or is_clients(run, number, task):
+        if task.done() or task in run.harness or task is run.loop.frozen or is_clients(run, number, task):
             continue
-        text = f"task {task_told(task)}, born {line_at(run.loop.births[number])}"
-        note(run, "T", text, f"{task.get_name()}:{place_of(task)}" if named(task) else place_of(task))
+        born = line_at(run.loop.births[number])
+        text = f"task {task_told(task)}{', born ' if born else ''}{born}"
+        note(run, "T", text, f"{plain(task.get_name())}:{place_of(task)}" if named(task) else place_of(task))
+    hidden(run)
     for timer in run.loop.armed():
         birth = timer.birth
         callback: Any = getattr(timer, "_callback", None)
@@ -101,10 +104,29 @@ def left(run: Run) -> None:
             note(run, "R", f"resource {resource.name!r} is open after the stop", resource.name)
 
 
+def hidden(run: Run) -> None:
+    """Note that a stop waited in vain for what is still there, and returned as if nothing were the matter."""
+    known = {violation.oracle for violation in run.outcome.violations}
+    cut_short = run.plan.axis == "pair"
+    if run.triggered < 0 or cut_short or "T" not in known or known & {*HANGS, "E"}:
+        return
+    for time, birth in run.loop.expired:
+        if time > run.triggered and birth is not None and birth[0] not in run.client_codes():
+            waited = time - run.triggered
+            text = f"stop() gave up after {waited:g} s and told nobody: armed {line_at(birth)}"
+            note(run, "E", text, f"timeout@{birth[0].co_qualname}")
+            return
+
+
 def locks(run: Run) -> None:
     """Note what is held although nobody is left who could give it back."""
     for what, where in run.primitives.taken():
         note(run, "K", f"{what}, made in {where}", where)
+
+
+def outlived(run: Run, victim: asyncio.Task[Any]) -> None:
+    """Note that a task goes on long after it was cancelled, and while nobody has stopped the service."""
+    note(run, "X", f"cancelled, and still there: {task_told(victim)}", place_of(victim))
 
 
 def stop_again(run: Run) -> None:
@@ -123,13 +145,13 @@ def stop_again(run: Run) -> None:
 
 def at_last(run: Run) -> None:
     """Judge what shows only after a while: clients without an answer, locks, and the ledger."""
-    waiting = [task for task in run.env.clients if not task.done()]
+    waiting = [task for task in run.env.clients if not task.done() and task is not run.loop.frozen]
     for task in waiting:
         note(run, "Q", f"client {task_told(task)}", place_of(task))
-    locks(run)
-    victim = run.victim
-    if victim is not None and not victim.done() and victim not in run.harness:
-        note(run, "X", f"cancelled, and still there: {task_told(victim)}", place_of(victim))
+    if run.plan.axis != "baseline":
+        answered(run)
+    if run.loop.frozen is None:  # it keeps what it holds
+        locks(run)
     if run.done is not None and run.given is not None:
         for item in run.done(run.given):
             run.env.finish(item)
@@ -137,11 +159,21 @@ def at_last(run: Run) -> None:
         ledger(run)
 
 
+def answered(run: Run) -> None:
+    """Look at the errors of clients, so that they are not told as lost: to be refused is to be answered."""
+    for task in run.env.clients:
+        if task.done() and not task.cancelled():
+            task.exception()
+
+
 def ledger(run: Run) -> None:
     """Compare what was handed in with what came out."""
     book = run.env.ledger
     for item in book.open_items():
-        note(run, "L", f"item {item!r} was accepted and is lost", "ledger")
+        forced = run.plan.axis in ("pair", "freeze")  # a second signal, and what is frozen, may cost work
+        scale: Scale = "forced loss" if forced else "violation"
+        text = f"item {item!r} was accepted and is lost"
+        run.outcome.violations.append(Violation("L", text, "ledger", scale))
     for item, count in book.finished.items():
         if count > 1:
             note(run, "2", f"item {item!r} was done {count} times", "ledger")
@@ -160,8 +192,10 @@ def told(run: Run) -> None:
         message = str(context.get("message", ""))
         if message == DESTROYED or (error is not None and caused_by(error, HermeticError)):
             continue
-        if run.plan.axis == "fault" and error is not None and caused_by(error, InjectedFault):
+        if injects(run) and error is not None and caused_by(error, InjectedFault):
             continue
+        if run.plan.axis == "raise" and isinstance(error, asyncio.InvalidStateError):
+            continue  # a timer or a peer comes to a future that the storm has failed
         where = origin(error) if error is not None else message
         note(run, "E", f"{message}: {error!r}" if error is not None else message, where)
     run.loop.told.clear()
@@ -173,6 +207,11 @@ def never_awaited(run: Run, heard: Sequence[warnings.WarningMessage]) -> None:
         text = str(warning.message).partition("\n")[0]
         if "was never awaited" in text:
             note(run, "W", text, text)
+
+
+def injects(run: Run) -> bool:
+    """Tell whether the storm lets something fail in this run: a service may pass that on."""
+    return run.plan.axis in ("fault", "raise") or bool(run.env.flaky)
 
 
 # --- whose is it -----------------------------------------------------------------------------------------

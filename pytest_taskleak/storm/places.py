@@ -5,11 +5,14 @@ from __future__ import annotations
 from types import FrameType
 from typing import Any
 
-from pytest_taskleak.adapt.code import LIBRARY, USER, kind_of, line_of
+from pytest_taskleak.adapt.code import LIBRARY, PACKAGE, USER, kind_of, line_of
 from pytest_taskleak.adapt.links import frames_of
+from pytest_taskleak.adapt.task_steps import task_name
 
 UNSTARTED = "not started"
 ENDED = "ended"
+HARNESS = "running"
+"""Where a task of the harness stands that runs no other code."""
 
 
 def place_of(task: Any) -> str:
@@ -23,7 +26,8 @@ def place_of(task: Any) -> str:
         for frame in reversed(frames):
             if kind_of(frame.f_code.co_filename) == wanted:
                 return named(frame)
-    return named(frames[-1])
+    others = [frame for frame in frames if not frame.f_code.co_filename.startswith(PACKAGE)]
+    return named(others[-1]) if others else HARNESS
 
 
 def named(frame: FrameType) -> str:
@@ -42,6 +46,19 @@ def line_at(birth: Any) -> str:
 
 def told(task: Any) -> str:
     """Return a task and where it stands, for people."""
-    frames = frames_of(task)
-    chain = " -> ".join(f"{frame.f_code.co_qualname}:{frame.f_lineno}" for frame in frames)
-    return f"{task.get_name()!r} at {chain or UNSTARTED}"
+    found = frames_of(task)
+    frames = [frame for frame in found if not frame.f_code.co_filename.startswith(PACKAGE)]
+    chain = " -> ".join(f"{frame.f_code.co_qualname}{line_in(frame)}" for frame in frames)
+    return f"{name_of(task)!r} at {chain or ('the harness' if found else UNSTARTED)}"
+
+
+def line_in(frame: FrameType) -> str:
+    """Return the line of a frame; none for the standard library, where it is another one in each version."""
+    known = kind_of(frame.f_code.co_filename) in (USER, LIBRARY)
+    return f":{frame.f_lineno}" if known else "()"
+
+
+def name_of(task: Any) -> str:
+    """Return what a task is called: what its maker says, else what it runs, as numbers are never the same."""
+    name: str = task.get_name()
+    return task_name(task) if name.startswith("Task-") else name

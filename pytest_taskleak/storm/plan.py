@@ -9,6 +9,10 @@ from pytest_taskleak.storm.env import Fault
 AXES = ("stop", "cancel", "stop2", "kill", "fault", "pair")
 """The triggers: stop; cancel the root; stop twice at once and once more; cancel one task; let a dependency
 fail; cancel the root and, while it ends, once more."""
+TRIALS = ("raise", "freeze", "leap")
+"""Triggers for who asks: let what a task waits for fail; never run a task again; let time leap."""
+WITH_VICTIM = ("kill", "raise", "freeze")
+"""Triggers that are for one task at one of its suspensions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,23 +20,26 @@ class Plan:
     """One run.
 
     Parameters:
-        axis: one of `AXES`, or `baseline`.
+        axis: one of `AXES` or `TRIALS`, or `baseline`.
         point: before which callback the trigger comes, from 0; -1 for none.
         seed: decides what is left open.
         victim: for `kill`: the number of the task by its birth.
+        before: for `kill`: whether the victim is just about to run, and has been woken or has not begun.
         second: for `pair`: before which callback after the first the second cancel comes.
         fault: for `fault`: which call fails.
-        items: for how many items the load is asked, where it can be asked.
+        items: for how many items the load is asked, where it can be asked; -1 for as many as it likes.
     """
 
     axis: str = "baseline"
     point: int = -1
     seed: int = 0
     victim: int = -1
+    before: bool = False
     second: int = -1
     dependency: str = ""
     call: int = -1
     persistent: bool = False
+    items: int = -1
 
     @property
     def fault(self) -> Fault | None:

@@ -57,20 +57,36 @@ class AxisResult:
     worst_drain: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that a timeline shows.
+
+    Parameters:
+        time: virtual seconds since the start.
+        point: the callback by which it came; much may happen at one time.
+        mark: `o` birth, `S` signal or stop, `c` cancel delivered, `x` end, `!` violation, `.` a step.
+        text: what, for people.
+    """
+
+    time: float
+    point: int
+    mark: str
+    text: str
+
+
 @dataclass(slots=True, kw_only=True)
 class Lane:
-    """One task in the timeline of a run.
+    """One task in the timeline of a run; the first lane is the storm itself.
 
     Parameters:
         name: the task's name.
         born: where it was made.
-        events: (virtual time in seconds since the start, mark, text); marks: `S` signal or stop, `c` cancel
-            delivered, `x` end, `!` violation, `.` a step.
+        events: in their order.
     """
 
     name: str
     born: str
-    events: list[tuple[float, str, str]] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -126,6 +142,8 @@ class StormReport:
         story: the first failure in full.
         complete: whether every planned run was made.
         interrupted: whether it was stopped by hand.
+        replay: the token, where only the run that it names was made.
+        claim: what it is worth, where that is less than everything: a sample.
     """
 
     name: str
@@ -142,6 +160,8 @@ class StormReport:
     story: Story | None = None
     complete: bool = True
     interrupted: bool = False
+    replay: str = ""
+    claim: str = ""
 
     @property
     def failing(self) -> bool:

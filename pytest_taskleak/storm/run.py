@@ -13,8 +13,8 @@ from typing import Any, NoReturn
 from pytest_taskleak.adapt import asyncio_
 from pytest_taskleak.adapt.hermetic import START, HermeticError, HermeticLoop
 from pytest_taskleak.loops.schedule import TIE, WAKE, mix
-from pytest_taskleak.storm import oracles
-from pytest_taskleak.storm.adapters import Make, Subject, takes_two, waited
+from pytest_taskleak.storm import oracles, trials
+from pytest_taskleak.storm.adapters import Make, Subject, ended_all, takes_two, waited
 from pytest_taskleak.storm.env import Env, all_codes
 from pytest_taskleak.storm.observing import Observer
 from pytest_taskleak.storm.plan import Limits, Plan
@@ -40,6 +40,7 @@ class Outcome:
         drain: virtual seconds from the trigger to the end of the stop.
         depended: dependency -> how often it was called.
         hit: whether the trigger's moment came.
+        items: for how many items the load would ask of itself; 0 where it does not ask.
     """
 
     plan: Plan
@@ -48,6 +49,7 @@ class Outcome:
     drain: float = 0.0
     depended: dict[str, int] = field(default_factory=dict)
     hit: bool = False
+    items: int = 0
 
 
 class Run:
@@ -76,14 +78,8 @@ class Run:
     ) -> None:
         self.make, self.load, self.plan, self.limits = make, load, plan, limits
         self.primitives, self.observer, self.done = primitives, observer, done
-        seed = plan.seed
-        same = not seed
-        self.loop = HermeticLoop(
-            ties=(lambda number: number) if same else (lambda number: mix(seed, TIE, number)),
-            hashes=(lambda number: number) if same else (lambda number: mix(seed, WAKE, number) >> 8),
-            refuse=self._refuse,
-        )
-        self.env = Env(seed, self.loop, plan.fault)
+        self.loop = self._new_loop(plan.seed)
+        self.env = self._new_env(plan)
         self.subject: Subject | None = None
         self.given: Any = None
         self.root: asyncio.Task[Any] | None = None
@@ -94,9 +90,21 @@ class Run:
         self.stopping = False
         self.triggered = -1.0
         self.victim: asyncio.Task[Any] | None = None
+        self.killed = -1.0
         self._codes = set(all_codes(code)) if (code := getattr(load, "__code__", None)) else set()
         if observer is not None:
-            observer.loop = self.loop
+            observer.loop, observer.env = self.loop, self.env
+
+    def _new_loop(self, seed: int) -> HermeticLoop:
+        same = not seed
+        return HermeticLoop(
+            ties=(lambda number: number) if same else (lambda number: mix(seed, TIE, number)),
+            hashes=(lambda number: number) if same else (lambda number: mix(seed, WAKE, number) >> 8),
+            refuse=self._refuse,
+        )
+
+    def _new_env(self, plan: Plan) -> Env:
+        return Env(plan.seed, self.loop, plan.fault, plan.items)
 
     # --- the whole ----------------------------------------------------------------------------------
 
@@ -114,6 +122,7 @@ class Run:
         outcome = self.outcome
         outcome.violations += self.env.found
         outcome.depended = self.env.depended
+        outcome.items = self.env.wanted
         return outcome
 
     @contextlib.contextmanager
@@ -137,7 +146,7 @@ class Run:
         self.root = loop.create_task(self._root(), name="root")
         self.harness.add(self.root)
         why = loop.run(self.root, until=START + LONGEST_LIFE, most=limits.most)
-        loop.at, loop.each = -1, None
+        loop.at, loop.each = -1, None if self.observer is None else self.observer.later
         if not self.outcome.points:
             self.outcome.points = loop.point
         if self.triggered >= 0:
@@ -147,9 +156,10 @@ class Run:
     async def _root(self) -> None:
         """What a program does with its service."""
         self.subject = subject = self.make(self.env)
-        self.given = await subject.start()
+        self.given = self.env.service = await subject.start()
         try:
-            self._begin_load()
+            if not self.stopping:  # nobody hands in work once the stop has begun
+                self._begin_load()
             await self.over
         finally:
             if self.stopping:
@@ -173,6 +183,13 @@ class Run:
         await waited(load(*arguments))
 
     def _natural_end(self) -> None:
+        victim = self.victim
+        if victim is not None and not victim.done():
+            left = self.killed + self.limits.deadline + self.limits.grace - self.loop.time()
+            if left > 0:  # before the stop that would end it: its own cancellation must have
+                self.loop.call_later(min(left, self.limits.linger), self._natural_end)
+                return
+            oracles.outlived(self, victim)
         if not self.over.done():
             self.over.set_result(None)
 
@@ -193,10 +210,12 @@ class Run:
         self.outcome.hit = True
         axis = self.plan.axis
         if axis in ("stop", "stop2"):
+            if self.subject is None:
+                return  # nothing is there yet: the root goes on, and stops it at its end
             self._note()
             self.stopping = True
             for _ in range(2 if axis == "stop2" else 1):
-                self._stop()
+                self._stop(self.subject)
         elif axis in ("cancel", "pair"):
             self._note()
             if self.root is not None:
@@ -207,18 +226,18 @@ class Run:
         elif axis == "kill":
             self.victim = next((t for n, t in enumerate(self.loop.tasks) if n == self.plan.victim), None)
             if self.victim is not None:
+                self.killed = self.env.killed = self.loop.time()
                 self.victim.cancel()
+        else:
+            self.outcome.hit = trials.begin(self)
 
     def _again(self) -> None:
         if self.root is not None and not self.root.done():
             self.root.cancel()
 
-    def _stop(self) -> None:
+    def _stop(self, subject: Subject) -> None:
         """Stop the service from outside, as a supervisor does."""
-        if self.subject is None:
-            self.stopping = False  # nothing is there yet: the root goes on, and stops it at its end
-            return
-        task = self.loop.create_task(self.subject.stop(), name=f"stop-{len(self.stops)}")
+        task = self.loop.create_task(subject.stop(), name=f"stop-{len(self.stops)}")
         self.harness.add(task)
         self.stops.append(task)
         task.add_done_callback(self._stopped)
@@ -235,6 +254,9 @@ class Run:
         loop.turn(TURNS)
         if limits.grace:
             loop.run(None, until=loop.time() + limits.grace, most=limits.most)
+        if self.observer is not None:
+            self.observer.judge()
+            loop.each = None
         oracles.left(self)
         if self.plan.axis != "kill" and not oracles.hangs(self):
             oracles.stop_again(self)
@@ -244,13 +266,14 @@ class Run:
     def _end(self) -> None:
         """Take the world down; whatever resists is let be."""
         loop = self.loop
-        for _ in range(3):
+        loop.thaw()
+        for span, most in ((1.0, MOST_ENDING), (1.0, MOST_ENDING), (self.limits.live_on, MOST_ENDING // 20)):
             left = [task for task in loop.tasks if not task.done()]
             if not left:
                 break
             for task in left:
                 task.cancel()
-            loop.run(None, until=loop.time() + 1.0, most=MOST_ENDING)
+            loop.run(None, until=loop.time() + span, most=most)
         oracles.told(self)
         for task in loop.tasks:
             asyncio_.lost_sight(task)
@@ -264,15 +287,9 @@ class Run:
 
     def _refuse(self, what: str) -> NoReturn:
         error = HermeticError(
-            f"{what} reaches outside of the simulated loop; use env.dep() or an in-memory transport in its "
-            'place, or run the storm with mode="real"'
+            f"{what} reaches outside of the simulated loop; use env.dep(), for streams env.server(), "
+            "env.connect() or env.stream_pair(), for an ASGI app shutdown_storm.asgi(app, ...); or run the "
+            'storm with mode="real"'
         )
         self.env.tell("N", str(error), where=what)
         raise error
-
-
-async def ended_all(stops: list[asyncio.Task[Any]]) -> None:
-    """Wait for stops that others have begun."""
-    left = [task for task in stops if not task.done()]
-    if left:
-        await asyncio.wait(left)

@@ -7,16 +7,19 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from pytest_taskleak.adapt.anyio_hermetic import AnyioInOrder
 from pytest_taskleak.adapt.task_steps import CLASSES
 from pytest_taskleak.storm import axes
 from pytest_taskleak.storm.adapters import Make
 from pytest_taskleak.storm.observing import Observer, Step
 from pytest_taskleak.storm.plan import Limits, Plan
 from pytest_taskleak.storm.primitives import Primitives
-from pytest_taskleak.storm.results import AxisResult, Cause, StormReport
+from pytest_taskleak.storm.results import AxisResult, Cause, StormReport, Story
 from pytest_taskleak.storm.run import Outcome, Run
+from pytest_taskleak.storm.telling import divergence, listening, tell
 from pytest_taskleak.storm.tokens import plan_of, token_of
-from pytest_taskleak.storm.verdicts import ORACLES, Violation
+from pytest_taskleak.storm.verdicts import ORACLES, Violation, fails
+from pytest_taskleak.storm.wording import plain
 from pytest_taskleak.timing import now as real_now
 
 Progress = Callable[[str, int, int], None]
@@ -54,6 +57,7 @@ class Sweep:
         done: see `Run`.
         budget: real seconds; `None` for as long as it takes.
         progress: is told of the axis, and of how many of its runs were made.
+        part: which of how many parts of the runs: the others are somebody else's.
     """
 
     make: Make
@@ -65,8 +69,9 @@ class Sweep:
     done: Callable[[Any], Any] | None = None
     budget: float | None = None
     progress: Progress | None = None
+    part: tuple[int, int] = (0, 1)
     primitives: Primitives = field(default_factory=Primitives)
-    baselines: dict[int, Baseline] = field(default_factory=dict)
+    baselines: dict[tuple[int, int], Baseline] = field(default_factory=dict)
     causes: dict[tuple[str, str], Cause] = field(default_factory=dict)
     runs: int = 0
 
@@ -86,15 +91,15 @@ class Sweep:
         )
         return run.go()
 
-    def baseline(self, seed: int) -> Baseline:
-        """Return the run without a trigger, made once for each seed."""
-        known = self.baselines.get(seed)
+    def baseline(self, seed: int, items: int = -1) -> Baseline:
+        """Return the run without a trigger, made once for each seed and number of items."""
+        known = self.baselines.get((seed, items))
         if known is None:
             observer = Observer()
-            outcome = self.run(Plan("baseline", -1, seed), observer)
+            outcome = self.run(Plan("baseline", -1, seed, items=items), observer)
             steps = observer.steps
             begun = next((n for n, step in enumerate(steps) if step.label.startswith("load@")), 0)
-            known = self.baselines[seed] = Baseline(outcome, steps, len(steps), begun)
+            known = self.baselines[seed, items] = Baseline(outcome, steps, len(steps), begun)
         return known
 
     # --- all of them --------------------------------------------------------------------------------
@@ -108,14 +113,17 @@ class Sweep:
             deadline=self.limits.deadline,
             grace=self.limits.grace,
         )
-        with installed(self.primitives):
+        with installed(self.primitives), listening(None):
             try:
                 self._sweep(report, began)
             except KeyboardInterrupt:
                 report.interrupted, report.complete = True, False
-        report.causes = sorted(
-            self.causes.values(), key=lambda cause: (SCALES.index(cause.scale), -cause.count, cause.point)
-        )
+            if not report.complete:
+                self._plan_rest(report)
+            report.causes = sorted(
+                self.causes.values(), key=lambda cause: (SCALES.index(cause.scale), -cause.count, cause.point)
+            )
+            report.story = self._story(report.causes[0].token) if report.causes else None
         report.runs, report.seconds = self.runs, real_now() - began
         return report
 
@@ -126,7 +134,7 @@ class Sweep:
             if seed == self.seeds[0]:
                 self._check_self(report, seed, base)
             self._note(base.outcome, base)
-            if base.outcome.violations:
+            if fails(base.outcome.violations):
                 continue  # what is wrong without any trigger comes first
             for axis in self.axes:
                 if not self._axis(report, axis, seed, base, began):
@@ -140,24 +148,38 @@ class Sweep:
             report.axes.append(found)
         outcome = base.outcome
         runs = axes.plans(axis, base.steps, outcome.points, outcome.depended, seed, base.whole)
-        found.planned += len(runs)
-        for number, plan in enumerate(axes.ordered(runs, base.steps, base.begun)):
-            if self.budget is not None and real_now() - began > self.budget:
-                report.complete = False
-                return False
-            outcome = self.run(plan)
+        ordered = axes.ordered(runs, base.steps, base.begun)[self.part[0] :: self.part[1]]
+        found.planned += len(ordered)
+        places = {plan: place for place, plan in enumerate(runs)}
+        number = 0
+        for number, outcome in enumerate(self.outcomes(ordered, began), 1):
+            plan = outcome.plan
             found.ran += 1
-            found.failing += bool(outcome.violations)
+            bad = [violation for violation in outcome.violations if violation.scale == SCALES[0]]
+            found.failing += bool(bad)
             found.worst_drain = max(found.worst_drain, outcome.drain)
-            place = plan.point if plan.point >= 0 else number
-            mark = outcome.violations[0].oracle if outcome.violations else "."
+            place = plan.point if plan.point >= 0 else places[plan]
+            mark = bad[0].oracle if bad else "."
             if found.marks.get(place, ".") == ".":
                 found.marks[place] = mark
             if outcome.violations:
                 self._note(outcome, base)
             if self.progress is not None:
-                self.progress(axis, number + 1, len(runs))
-        return True
+                self.progress(axis, number, len(ordered))
+        report.complete = report.complete and number == len(ordered)
+        return number == len(ordered)
+
+    def outcomes(self, plans: Sequence[Plan], began: float) -> Iterator[Outcome]:
+        """Yield what comes of each run, as long as there is time.
+
+        Parameters:
+            plans: the runs.
+            began: when the sweep began, in real seconds.
+        """
+        for plan in plans:
+            if self.budget is not None and real_now() - began > self.budget:
+                return
+            yield self.run(plan)
 
     def _note(self, outcome: Outcome, base: Baseline) -> None:
         """Put what one run has found with what is of the same cause."""
@@ -179,7 +201,28 @@ class Sweep:
             place = next((n for n, (one, other) in enumerate(pairs) if one != other), None)
             report.divergence = divergence(base.steps, observer.steps, place)
 
+    def _plan_rest(self, report: StormReport) -> None:
+        """Put down how much was asked for, also of what was not begun; other seeds ask as the first one."""
+        first = self.baselines.get((self.seeds[0], -1))
+        for axis in self.axes:
+            found = next((result for result in report.axes if result.axis == axis), None)
+            if found is None:
+                found = AxisResult(axis=axis)
+                report.axes.append(found)
+            found.planned = 0
+            for seed in self.seeds:
+                base = self.baselines.get((seed, -1), first)
+                if base is not None and not fails(base.outcome.violations):
+                    own = base.outcome
+                    runs = axes.plans(axis, base.steps, own.points, own.depended, seed, base.whole)
+                    found.planned += len(runs)
+
     # --- one moment ---------------------------------------------------------------------------------
+
+    def _story(self, token: str) -> Story:
+        """Make the run that a token names once more, and return all of it."""
+        plan = plan_of(token, lambda seed, items: self.baseline(seed, items).steps)
+        return tell(lambda observer: self.run(plan, observer), token)[1]
 
     def replay(self, token: str, observer: Observer | None = None) -> Outcome:
         """Make the run that a token names.
@@ -188,7 +231,7 @@ class Sweep:
             TokenError: it cannot be read, or the moment does not come any more.
         """
         with installed(self.primitives):
-            plan = plan_of(token, lambda seed: self.baseline(seed).steps)
+            plan = plan_of(token, lambda seed, items: self.baseline(seed, items).steps)
             return self.run(plan, observer)
 
 
@@ -202,7 +245,7 @@ def cause_of(violation: Violation, plan: Plan, base: Baseline, known: Cause | No
     return Cause(
         oracle=violation.oracle,
         name=ORACLES[violation.oracle],
-        text=violation.text,
+        text=plain(violation.text),
         where=violation.where,
         scale=violation.scale,
         count=1 if known is None else known.count + 1,
@@ -220,23 +263,16 @@ def counted(cause: Cause) -> Cause:
     return replace(cause, count=cause.count + 1)
 
 
-def divergence(one: Sequence[Step], other: Sequence[Step], place: int | None) -> str:
-    """Say where two runs of the same part."""
-    if place is None:
-        place = min(len(one), len(other))
-    first = one[place] if place < len(one) else "has ended"
-    second = other[place] if place < len(other) else "has ended"
-    return f"at point {place}: {first} in one run, {second} in the other"
-
-
 class installed:  # noqa: N801 -- read as a word: with installed(...)
     """Let tasks hash by number, locks be noted, and older objects be no work for the collector."""
 
     def __init__(self, primitives: Primitives) -> None:
         self.primitives = primitives
+        self.anyio = AnyioInOrder()
 
     def __enter__(self) -> None:
         CLASSES.install()
+        self.anyio.install()
         self.primitives.install()
         gc.collect()
         gc.freeze()
@@ -244,6 +280,7 @@ class installed:  # noqa: N801 -- read as a word: with installed(...)
     def __exit__(self, *_: object) -> None:
         gc.unfreeze()
         self.primitives.uninstall()
+        self.anyio.uninstall()
         CLASSES.uninstall()
 
 

@@ -1,7 +1,8 @@
 """How is one moment named so that it is found again after unrelated edits, and on other versions of Python?
 
 A token names the axis, the seed, and the step after which the trigger comes: whose it was, where that task
-then stood, and how often that had been before.  A plain number of a point is understood as well.
+then stood, and how often that had been before.  A task that is cancelled just before it runs is named by that
+step, as in `kill,before@...`.  A plain number of a point is understood as well.
 """
 
 from __future__ import annotations
@@ -11,12 +12,12 @@ from collections.abc import Sequence
 from urllib.parse import quote, unquote
 
 from pytest_taskleak.storm.observing import Step
-from pytest_taskleak.storm.plan import AXES, Plan
+from pytest_taskleak.storm.plan import AXES, TRIALS, WITH_VICTIM, Plan
 
 SAFE = "@<>.+-_"
 FORM = re.compile(
-    r"(?P<axis>[a-z0-9]+)(?:,seed=(?P<seed>\d+))?(?:,second=(?P<second>\d+))?"
-    r"(?:,(?P<fault>[^,:@]+):(?P<call>\d+)(?P<on>\+?))?(?:@(?P<place>.+))?"
+    r"(?P<axis>[a-z0-9]+)(?:,seed=(?P<seed>\d+))?(?:,items=(?P<items>\d+))?(?P<before>,before)?"
+    r"(?:,second=(?P<second>\d+))?(?:,(?P<fault>[^,:@]+):(?P<call>\d+)(?P<on>\+?))?(?:@(?P<place>.+))?"
 )
 WAY = "AXIS@POINT or what a failure prints, as stop@worker-0@Service.work+3~2"
 
@@ -35,6 +36,10 @@ def token_of(plan: Plan, steps: Sequence[Step]) -> str:
     parts = [plan.axis]
     if plan.seed:
         parts.append(f"seed={plan.seed}")
+    if plan.items >= 0:
+        parts.append(f"items={plan.items}")
+    if plan.before:
+        parts.append("before")
     if plan.second >= 0:
         parts.append(f"second={plan.second - plan.point}")
     if plan.dependency:
@@ -42,9 +47,10 @@ def token_of(plan: Plan, steps: Sequence[Step]) -> str:
     text = ",".join(parts)
     if plan.point < 0:
         return text
-    if plan.point == 0 or plan.point > len(steps):
+    place = plan.point if plan.before else plan.point - 1
+    if not 0 <= place < len(steps):
         return f"{text}@{plan.point}"
-    step = steps[plan.point - 1]
+    step = steps[place]
     return f"{text}@{quote(step.label, safe=SAFE)}~{step.occurrence}"
 
 
@@ -53,28 +59,32 @@ def plan_of(token: str, steps_of: object) -> Plan:
 
     Parameters:
         token: as printed.
-        steps_of: returns, for a seed, what its baseline did.
+        steps_of: returns, for a seed and a number of items, what its baseline did.
 
     Raises:
         TokenError: it cannot be read, or no step is like the one that it names.
     """
     found = FORM.fullmatch(token)
-    if found is None or found["axis"] not in AXES:
+    if found is None or found["axis"] not in (*AXES, *TRIALS, "baseline"):
         raise TokenError(f"no token of a storm: {token!r}; it is {WAY}; the axes are {', '.join(AXES)}")
-    seed = int(found["seed"] or 0)
+    seed, items = int(found["seed"] or 0), int(found["items"] or -1)
     axis = found["axis"]
+    if axis == "baseline":
+        return Plan(seed=seed, items=items)
     if found["fault"]:
         name, number, on = unquote(found["fault"]), int(found["call"]), bool(found["on"])
-        return Plan(axis, -1, seed, dependency=name, call=number, persistent=on)
-    steps: Sequence[Step] = steps_of(seed)  # type: ignore[operator]
-    point = place_of_point(found["place"] or "", token, steps)
-    victim = steps[point - 1].task if axis == "kill" and 0 < point <= len(steps) else -1
+        return Plan(axis, -1, seed, dependency=name, call=number, persistent=on, items=items)
+    steps: Sequence[Step] = steps_of(seed, items)  # type: ignore[operator]
+    before = bool(found["before"])
+    point = place_of_point(found["place"] or "", token, steps, after=not before)
+    place = point if before else point - 1
+    victim = steps[place].task if axis in WITH_VICTIM and 0 <= place < len(steps) else -1
     second = point + int(found["second"]) if found["second"] else -1
-    return Plan(axis, point, seed, victim=victim, second=second)
+    return Plan(axis, point, seed, victim=victim, before=before, second=second, items=items)
 
 
-def place_of_point(text: str, token: str, steps: Sequence[Step]) -> int:
-    """Return the point that the second half of a token names."""
+def place_of_point(text: str, token: str, steps: Sequence[Step], *, after: bool = True) -> int:
+    """Return the point that the second half of a token names: after the step, or before it."""
     if text.isdigit():
         return int(text)
     label, _, number = text.rpartition("~")
@@ -87,4 +97,4 @@ def place_of_point(text: str, token: str, steps: Sequence[Step]) -> int:
             f"{token!r}: no step of this service is {wanted!r} any more; "
             "run the whole storm to find the failure anew"
         )
-    return same[min(occurrence, len(same) - 1)] + 1
+    return same[min(occurrence, len(same) - 1)] + after

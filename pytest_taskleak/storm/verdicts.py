@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -54,3 +55,8 @@ class Violation:
     def name(self) -> str:
         """What the letter stands for."""
         return ORACLES[self.oracle]
+
+
+def fails(violations: Iterable[Violation]) -> bool:
+    """Tell whether anything of what is wrong must fail a test."""
+    return any(violation.scale == "violation" for violation in violations)

@@ -291,9 +291,9 @@ def test_library_leaks(suite: Suite, level: str) -> None:
         ),
         (
             ["--taskleak-report=report.xml"],
-            ["'report'", "must end in one of .json, .mmd, .dot", "'report.xml'", "--taskleak-report"],
+            ["'report'", "must end in one of .json, .html, .mmd, .dot", "'report.xml'", "--taskleak-report"],
         ),
-        (["--taskleak-report=report"], ["'report'", ".json, .mmd, .dot", "'report'"]),
+        (["--taskleak-report=report"], ["'report'", ".json, .html, .mmd, .dot", "'report'"]),
         (["--taskleak-timeout=soon"], ["'timeout'", "seconds, 0 or more", "'soon'", "--taskleak-timeout"]),
         (["--taskleak-timeout=-1"], ["'timeout'", "'-1'"]),
         (["--taskleak-exit=nan"], ["'exit'", "seconds, 0 or more", "'nan'", "--taskleak-exit"]),

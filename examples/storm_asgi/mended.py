@@ -1,0 +1,33 @@
+"""The event API after a storm."""
+
+
+class Api:
+    """Stores the events that are posted, and says again what is said in its room."""
+
+    def __init__(self, database):
+        self.database = database
+
+    async def __call__(self, scope, receive, send):
+        await getattr(self, scope["type"])(scope, receive, send)
+
+    async def lifespan(self, scope, receive, send):
+        await receive()
+        self.database.open()
+        try:
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+        finally:
+            self.database.close()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def http(self, scope, receive, send):
+        event = scope["path"].rpartition("/")[2]
+        await self.database.insert(event)
+        await send({"type": "http.response.start", "status": 201, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    async def websocket(self, scope, receive, send):
+        await receive()
+        await send({"type": "websocket.accept"})
+        while (message := await receive())["type"] == "websocket.receive":
+            await send({"type": "websocket.send", "text": message["text"]})

@@ -1,0 +1,195 @@
+"""A service that starts and stops again and again: is what grows counted exactly, and what does not let be?"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_taskleak.storm.adapters import maker
+from pytest_taskleak.storm.cycles import cycle, soak
+from pytest_taskleak.storm.env import Env
+from pytest_taskleak.storm.growth import CycleReport, growth_of
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from designs import dispatcher_004 as dispatcher
+from designs import hardening_003 as hardening
+
+
+def found(report: CycleReport) -> dict[str, float]:
+    """Return what grows and fails a test: sort -> slope."""
+    told = {v.where for v in report.outcome.violations if v.scale == "violation"}
+    return {growth.sort: growth.slope for growth in report.growths if growth.sort in told}
+
+
+def texts(report: CycleReport) -> list[str]:
+    """Return all that fails a test."""
+    return [f"{v.oracle} {v.text}" for v in report.outcome.violations if v.scale == "violation"]
+
+
+def two(service: Any) -> None:
+    """Hand in two items."""
+    for number in range(2):
+        service.submit(number)
+
+
+# --- published designs -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fresh", [False, True])
+def test_003_c3_one_task_for_each_instance(fresh: bool) -> None:
+    report = cycle(maker(hardening.CachePerInstance), fresh=fresh)
+    assert found(report)["tasks"] == 1.0
+    assert any(text.startswith("T tasks grow by 1 for each cycle: 1, 2, 3, 4") for text in texts(report))
+
+
+@pytest.mark.parametrize("fresh", [False, True])
+def test_003_c3_no_task_is_left(fresh: bool) -> None:
+    assert texts(cycle(maker(hardening.ClosedCaches), fresh=fresh)) == []
+
+
+def test_004_retry_timers_grow_with_each_cycle() -> None:
+    assert found(cycle(maker(dispatcher.Retrying), two, count=8))["timers"] == 2.0
+    assert texts(cycle(maker(dispatcher.CancellingRetries), two, count=8)) == []
+
+
+# --- what is counted -------------------------------------------------------------------------------------
+
+
+class Kept:
+    """A result that somebody may keep."""
+
+
+class Keeping:
+    """Keeps a result in one of so many cycles.
+
+    Parameters:
+        env: the world.
+        each: cycles for one result; 0 for none.
+    """
+
+    def __init__(self, env: Env, each: int) -> None:
+        self.each = each
+        self.results: list[Kept] = []
+        self.cycles = 0
+
+    async def start(self) -> None:
+        """Begin."""
+        self.cycles += 1
+        if self.each and not self.cycles % self.each:
+            self.results.append(Kept())
+
+    async def stop(self) -> None:
+        """End."""
+
+
+@pytest.mark.parametrize(("each", "slope"), [(1, 1.0), (5, 0.2)])
+def test_row_64_objects_that_are_kept_are_counted_by_type(each: int, slope: float) -> None:
+    report = cycle(maker(lambda env: Keeping(env, each)), count=30)
+    assert list(found(report).values()) == [pytest.approx(slope, abs=0.01)]
+    assert "Kept grow by" in texts(report)[0]
+
+
+def test_row_54_a_cache_that_is_full_is_no_growth() -> None:
+    assert texts(cycle(maker(lambda env: Keeping(env, 0)), count=30)) == []
+    assert growth_of("tasks", [0] * 6 + [50] * 6).slope == 0
+    assert growth_of("tasks", [1, 4, 9, 9, 9, 9, 9, 9]).slope == 0
+    assert growth_of("tasks", list(range(12))).slope == 1.0
+
+
+class Once:
+    """Can be started once: it uses the event of its first life again."""
+
+    def __init__(self) -> None:
+        self.ended = asyncio.Event()
+
+    async def start(self) -> None:
+        """Begin, unless it has ended."""
+        if self.ended.is_set():
+            raise RuntimeError("the context was cancelled")
+
+    async def stop(self) -> None:
+        """End."""
+        self.ended.set()
+
+
+class Silent(Once):
+    """Can be started once, and does not say so."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.worker: asyncio.Task[Any] | None = None
+
+    async def start(self) -> None:
+        """Begin, unless it has ended."""
+        self.worker = asyncio.create_task(self.ended.wait())
+
+
+def test_row_79_a_service_that_cannot_be_started_again() -> None:
+    assert texts(cycle(maker(Silent), count=3)) == [
+        f"S cycle {number} runs nothing, while the first one ran tasks: 1" for number in (2, 3)
+    ]
+    assert texts(cycle(maker(Silent), fresh=True)) == []
+
+
+def test_row_79_a_service_for_one_life_says_so() -> None:
+    report = cycle(maker(Once), count=4)
+    assert report.cycles == 4
+    told = [(v.oracle, v.scale, v.text) for v in report.outcome.violations]
+    text = "it cannot be started again, and says so: RuntimeError('the context was cancelled')"
+    assert told == [("S", "advisory", text)]
+    assert cycle(maker(Once), fresh=True).outcome.violations == []
+
+
+class Entities:
+    """Beats for each entity; its beat ends with it, if that is not forgotten.
+
+    Parameters:
+        forgets: whether it is.
+    """
+
+    def __init__(self, forgets: bool) -> None:
+        self.forgets = forgets
+        self.beats: dict[int, asyncio.Task[None]] = {}
+        self.count = 0
+
+    async def start(self) -> None:
+        """Begin."""
+
+    def churn(self) -> None:
+        """Let two entities come, and all but five go."""
+        for _ in range(2):
+            self.beats[self.count] = asyncio.create_task(self.beat())
+            self.count += 1
+        for number in list(self.beats)[:-5]:
+            task = self.beats.pop(number)
+            if not self.forgets:
+                task.cancel()
+
+    async def beat(self) -> None:
+        """Beat for ever."""
+        while True:
+            await asyncio.sleep(60)
+
+    async def stop(self) -> None:
+        """End."""
+        for task in self.beats.values():
+            task.cancel()
+
+
+@pytest.mark.parametrize(("forgets", "slopes"), [(True, {"tasks": 2.0}), (False, {})])
+def test_row_76_tasks_end_with_their_entities(forgets: bool, slopes: dict[str, float]) -> None:
+    report = soak(maker(lambda _: Entities(forgets)), lambda service: service.churn(), hours=2, every=300)
+    assert report.cycles == 24
+    assert found(report) == slopes
+
+
+def test_one_cycle_shows_no_growth() -> None:
+    with pytest.raises(ValueError, match="count=1"):
+        cycle(maker(Once), count=1)
+    with pytest.raises(ValueError, match="two periods"):
+        soak(maker(Once), hours=0.1, every=300)
