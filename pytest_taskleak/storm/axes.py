@@ -15,6 +15,9 @@ MOST_SECOND = 400
 HARNESS = ("root@", "stop-", "lifespan@")
 """How the labels of tasks begin that nobody cancels alone; `lifespan` is that of a server for an ASGI app."""
 
+LOAD = "load@"
+"""How those of the load's own task begin: where it stands still for ever, the harness would wait for it."""
+
 
 def plans(
     axis: str, steps: Sequence[Step], points: int, depended: dict[str, int], seed: int, natural: int
@@ -33,7 +36,7 @@ def plans(
         return [
             Plan(axis, point, seed, victim=task, before=before)
             for point, task, before in victims(steps, points)
-            if axis == "kill" or not before
+            if axis == "kill" or not (before or steps[point - 1].label.startswith(LOAD))
         ]
     if axis == "fault":
         return [

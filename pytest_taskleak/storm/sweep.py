@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pytest_taskleak.adapt.anyio_hermetic import AnyioInOrder
+from pytest_taskleak.adapt.outside import Outside
 from pytest_taskleak.adapt.task_steps import CLASSES
 from pytest_taskleak.storm import axes
 from pytest_taskleak.storm.adapters import Make
@@ -268,17 +269,19 @@ class installed:  # noqa: N801 -- read as a word: with installed(...)
 
     def __init__(self, primitives: Primitives) -> None:
         self.primitives = primitives
-        self.anyio = AnyioInOrder()
+        self.anyio, self.outside = AnyioInOrder(), Outside()
 
     def __enter__(self) -> None:
         CLASSES.install()
         self.anyio.install()
         self.primitives.install()
+        self.outside.install()
         gc.collect()
         gc.freeze()
 
     def __exit__(self, *_: object) -> None:
         gc.unfreeze()
+        self.outside.uninstall()
         self.primitives.uninstall()
         self.anyio.uninstall()
         CLASSES.uninstall()
