@@ -7,10 +7,10 @@ from typing import Any
 
 from pytest_taskleak.storm.plan import AXES, Limits
 from pytest_taskleak.storm.real import RealStorm
-from pytest_taskleak.storm.results import Cause, StormReport
+from pytest_taskleak.storm.results import StormReport
 from pytest_taskleak.storm.shrinking import shrink
 from pytest_taskleak.storm.sweep import Sweep
-from pytest_taskleak.storm.wording import plain
+from pytest_taskleak.storm.telling import causes_of
 from pytest_taskleak.timing import now
 
 MODES = ("sim", "fork", "real")
@@ -77,21 +77,6 @@ def real_replayed(storm: RealStorm, token: str) -> StormReport:
         deadline=storm.limits.deadline,
         claim="one moment in real time: that it fails again is likely, not certain",
     )
-    first = {(violation.oracle, violation.where): violation for violation in outcome.violations}
-    report.causes = [
-        Cause(
-            oracle=violation.oracle,
-            name=violation.name,
-            text=plain(violation.text),
-            where=violation.where,
-            scale=violation.scale,
-            count=1,
-            axis=outcome.plan.axis,
-            point=outcome.plan.point,
-            token=token,
-            seed=outcome.plan.seed,
-        )
-        for violation in first.values()
-    ]
+    report.causes = causes_of(outcome, token)
     report.seconds = now() - began
     return report

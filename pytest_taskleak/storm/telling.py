@@ -61,6 +61,29 @@ def replayed(sweep: Sweep, token: str) -> StormReport:
     with listening(None):
         again = sweep.replay(token)
     plan, bad = outcome.plan, any(violation.scale == "violation" for violation in outcome.violations)
+    axis = AxisResult(axis=plan.axis, planned=1, ran=1, failing=int(bad), worst_drain=outcome.drain)
+    same = texts_of(outcome) == texts_of(again)
+    return StormReport(
+        name=sweep.name,
+        points=outcome.points,
+        runs=2,
+        seconds=now() - began,
+        seeds=(plan.seed,),
+        deadline=sweep.limits.deadline,
+        grace=sweep.limits.grace,
+        deterministic=same,
+        divergence="" if same else "they do not find the same",
+        axes=[axis],
+        causes=causes_of(outcome, token),
+        story=story,
+        complete=outcome.hit or plan.axis == "baseline",
+        replay=token,
+    )
+
+
+def causes_of(outcome: Outcome, token: str) -> list[Cause]:
+    """Return what one run has found, each cause once, told by its first violation."""
+    plan = outcome.plan
     causes = {
         (violation.oracle, violation.where): Cause(
             oracle=violation.oracle,
@@ -76,24 +99,7 @@ def replayed(sweep: Sweep, token: str) -> StormReport:
         )
         for violation in reversed(outcome.violations)
     }
-    axis = AxisResult(axis=plan.axis, planned=1, ran=1, failing=int(bad), worst_drain=outcome.drain)
-    same = texts_of(outcome) == texts_of(again)
-    return StormReport(
-        name=sweep.name,
-        points=outcome.points,
-        runs=2,
-        seconds=now() - began,
-        seeds=(plan.seed,),
-        deadline=sweep.limits.deadline,
-        grace=sweep.limits.grace,
-        deterministic=same,
-        divergence="" if same else "they do not find the same",
-        axes=[axis],
-        causes=list(reversed(causes.values())),
-        story=story,
-        complete=outcome.hit or plan.axis == "baseline",
-        replay=token,
-    )
+    return list(reversed(causes.values()))
 
 
 def texts_of(outcome: Outcome) -> list[str]:
