@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from asyncio import _get_running_loop, current_task
+from asyncio import _get_running_loop
 from collections import Counter
 from collections.abc import Coroutine, Sequence
 from contextvars import Context
@@ -12,12 +12,12 @@ from types import FrameType
 from typing import Any, NoReturn, TypeVar
 
 from pytest_taskleak.adapt.asyncio_ import Loop, Task
-from pytest_taskleak.adapt.task_groups import Noticed
+from pytest_taskleak.adapt.task_groups import Noticed, current_task
 from pytest_taskleak.groups.books import Books
 from pytest_taskleak.groups.durations import count
 from pytest_taskleak.groups.events import tell
 from pytest_taskleak.groups.failures import OnError, TaskFailure
-from pytest_taskleak.groups.records import CONTAINED, NAME, STRUCTURED, TOLD, Flat, Outcome, Record
+from pytest_taskleak.groups.records import CONTAINED, STRUCTURED, TOLD, Flat, Outcome, Record
 from pytest_taskleak.groups.refused import dispose
 
 T = TypeVar("T")
@@ -56,52 +56,28 @@ class Making(Noticed):
         self._books = Books(count(history, "history", "TrackedTaskGroup", 0), on_error)
         self._blocks = False  # used with `async with`
 
-    def create_task(  # type: ignore[override]  # of generators, too, says the stub; asyncio refuses them
-        self,
-        coro: Coroutine[Any, Any, T],
-        *,
-        name: str | None = None,
-        context: Context | None = None,
-        background: bool = False,
-        **options: Any,
+    def make(
+        self, frame: FrameType, coro: Coroutine[Any, Any, T], background: bool, options: dict[str, Any]
     ) -> asyncio.Task[T]:
-        """Make a child.
-
-        Parameters:
-            coro: what it runs; closed where the child is refused.
-            name: the task's name.
-            context: the context in which it runs.
-            background: it runs until the group ends, and is cancelled and awaited then.
-            options: what else `asyncio.TaskGroup.create_task` knows.
-
-        Raises:
-            TaskLimitError: the group has as many living tasks as it admits.
-            RuntimeError: no loop runs here; or the group is not entered, ended, or another loop's.
-        """
+        """Make any child, and note it; see `Noticing.make`."""
         books = self._books
         loop = _get_running_loop()
         live = books.live
         if loop is None or loop is not books.loop or len(live) >= self.limit:
             self._refuse(coro, loop, options)
-        if options and AT in options:
-            frame, contained = options.pop(AT)
-        else:
-            frame, contained = _getframe(1), STRUCTURED
-        parent = live.get(current_task(loop)) or books.opener  # type: ignore[arg-type]  # `None` is not in it
+        frame, contained = options.pop(AT, (frame, STRUCTURED))
+        parent = live.get(current_task(loop)) or books.opener
         books.total = number = books.total + 1
-        named = name or getattr(coro, "__qualname__", "a task")
+        named = options["name"] or getattr(coro, "__qualname__", "a task")
         flat: Flat = (  # type: ignore[assignment]  # see `Flat`
             number, frame.f_code, frame.f_lasti, named,
             parent[0], parent[3], background, contained, loop.time(),
         )  # fmt: skip
         opener, books.opener = books.opener, flat
-        task: asyncio.Task[T]
+        if contained:
+            options["name"] = named  # what is spawned is told by its name alone
         try:
-            if name is None and context is None and self._blocks and not (contained or options):
-                task = self.start(coro)  # the usual case, without the cost of naming arguments
-            else:
-                label = flat[NAME] if contained else name  # what is spawned is told by its name alone
-                task = self._start(coro, contained, {"name": label, "context": context, **options})
+            task: asyncio.Task[T] = self._start(coro, contained, options)
         except BaseException:
             dispose(coro)
             raise

@@ -175,7 +175,7 @@ class Run:
 
     Parameters:
         make: makes a group.
-        child: makes a child in a group, where that is not `create_task`: its failure is its own.
+        child: makes a child in a group, where that is not `create_task` with a name.
     """
 
     make: Callable[[], asyncio.TaskGroup]

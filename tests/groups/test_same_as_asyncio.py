@@ -108,12 +108,29 @@ def books_agree(run: Run) -> None:
     assert failed == Counter(task.get_name() for task in children if end(task)[0] == "error")
 
 
-def same(program: Program, **way: Any) -> None:
+def bare(group: asyncio.TaskGroup, coro: Any, name: str) -> asyncio.Task[Any]:
+    """Make a child of which nothing is said: the usual one, that is noted where asyncio makes it."""
+    task = group.create_task(coro)
+    task.set_name(name)
+    return task
+
+
+def bare_books_agree(run: Run) -> None:
+    """Say that each child without a name is in the books by that of its coroutine, with its end."""
+    children = [task for task in run.tasks if task.get_name() != "main"]
+    groups: list[Any] = run.groups
+    history = [task for group in groups for task in group.history()]
+    assert not any(group.tasks() for group in groups)
+    assert {task.name for task in history} <= {"Run.actor"}
+    assert Counter(task.outcome for task in history) == Counter(end(task)[0] for task in children)
+
+
+def same(program: Program, child: Child | None = None, **way: Any) -> None:
     """Say that a program does the same in both."""
-    _, theirs = observed(asyncio.TaskGroup, program, **way)
-    run, ours = observed(TrackedTaskGroup, program, **way)
+    _, theirs = observed(asyncio.TaskGroup, program, child, **way)
+    run, ours = observed(TrackedTaskGroup, program, child, **way)
     assert ours == theirs
-    books_agree(run)
+    (bare_books_agree if child else books_agree)(run)
     for kind in {line[2] for line in theirs[0]} & {"is refused", "leaves with", "cleans up"}:
         event(kind)
 
@@ -160,6 +177,13 @@ def each_way() -> Iterator[Any]:
 )
 def test_a_program_does_the_same(way: str, program: Program) -> None:
     same(program, **WAYS[way])
+
+
+@pytest.mark.parametrize("way", list(each_way()))
+@settings(max_examples=120, **QUICK)
+@given(program=programs())
+def test_a_program_without_names_does_the_same(way: str, program: Program) -> None:
+    same(program, bare, **WAYS[way])
 
 
 def spawned(group: Any, coro: Any, name: str) -> asyncio.Task[Any]:
