@@ -23,6 +23,7 @@ from pytest_taskleak.storm.primitives import Primitives
 from pytest_taskleak.storm.run import MOST_ENDING, TURNS, Run
 from pytest_taskleak.storm.sweep import installed
 from pytest_taskleak.storm.verdicts import Violation
+from pytest_taskleak.storm.working import Told, Work
 
 LETTERS = {
     "tasks": "T",
@@ -63,6 +64,7 @@ class Cycling(Run):
         limits: virtual times; `linger` is how long a cycle lasts after its load.
         seed: decides what is left open.
         primitives: knows the locks that are made.
+        done: see `Run`.
     """
 
     def __init__(
@@ -78,14 +80,14 @@ class Cycling(Run):
         limits: Limits,
         seed: int,
         primitives: Primitives,
+        done: Told | None = None,
     ) -> None:
         plan = Plan("fault" if crash else "baseline", -1, seed, dependency=crash, call=0 if crash else -1)
-        super().__init__(make, load, plan, limits, primitives=primitives)
+        super().__init__(make, load, plan, limits, primitives=primitives, done=done)
         self.count, self.fresh, self.lives, self.stopped = count, fresh, lives, stopped
         self.made = 0
-        self.alive: list[int] = []
-        self.worked = self.starting = False
-        self.known: Counter[Any] = Counter()  # items that were done by then
+        self.starting = False
+        self.work = Work(done, crashes=bool(crash))
         self.samples: list[str] = []  # as JSON: what counts objects makes none
 
     def _live(self) -> None:
@@ -130,38 +132,19 @@ class Cycling(Run):
             self.given = self.env.service = await subject.start()
         self.starting = False
         self.env.ledger = Ledger()  # the same items may come anew
+        self.work.begins(self.env, self.given)
         if self.load is not None:
             await self.env.client(self._load(self.load), name=f"load-{number}")
         await asyncio.sleep(self.limits.linger)
-        self.alive.append(self._tasks())
+        self.work.loaded(self.env, self._tasks())
         crashed = bool(self.plan.dependency) and not number
         if (self.lives and (self.stopped or not crashed)) or (not self.lives and number + 1 == self.count):
             self.triggered = self.loop.time()
             await subject.stop()
             self.triggered = -1.0
-        self._finish()
-        if self.lives:
-            self._judge_work(number)
-
-    def _finish(self) -> None:
-        """Note the items that are done since the last cycle, where the service tells of them by `done`."""
-        if self.done is not None and self.given is not None:
-            known, self.known = self.known, Counter(self.done(self.given))
-            for item in (self.known - known if known <= self.known else self.known).elements():
-                self.env.finish(item)
-
-    def _judge_work(self, number: int) -> None:
-        """Judge whether the service works in a later cycle as it did in the first one."""
-        book = self.env.ledger
-        items = book.accepted
-        done = any(item in book.finished or item in book.dropped for item in items)
-        self.worked = self.worked or done or bool(self.plan.dependency)
-        if number and self.worked and items and not done:
-            text = f"cycle {number + 1} does none of its {len(items)} items: it starts nothing"
-            oracles.note(self, "S", text, "work")
-        elif number and not items and self.alive[0] and not self.alive[-1]:
-            text = f"cycle {number + 1} runs nothing, while the first one ran tasks: {self.alive[0]}"
-            oracles.note(self, "S", text, "start")
+        self.work.ends(self.env, self.given)
+        if self.lives and (wrong := self.work.wrong(self.env, number)) is not None:
+            oracles.note(self, "S", *wrong)
 
     def _tasks(self) -> int:
         """Return how many tasks of the service live."""
@@ -200,6 +183,9 @@ class Cycling(Run):
     def _forget(self, held: list[Any]) -> None:
         """Drop what the storm itself would keep from one cycle to the next."""
         loop, env = self.loop, self.env
+        for number, task in enumerate(loop.tasks):
+            if task.done() and not task.cancelled() and oracles.is_clients(self, number, task):
+                task.exception()  # what a client was told is its answer
         alive = [number for number, task in enumerate(loop.tasks) if not task.done()]
         loop.tasks[:], loop.births[:] = [loop.tasks[n] for n in alive], [loop.births[n] for n in alive]
         env.clients[:] = [task for task in env.clients if not task.done()]
@@ -232,6 +218,7 @@ def cycle(
     stopped: bool = True,
     limits: Limits | None = None,
     seed: int = 0,
+    done: Told | None = None,
 ) -> CycleReport:
     """Start and stop a service so many times, and tell what grows or does not work any more.
 
@@ -246,6 +233,7 @@ def cycle(
         stopped: whether the service is told to stop after that; else it is started as it then is.
         limits: virtual times.
         seed: decides what is left open.
+        done: returns the items that are done, from the service, where the ledger is not told.
 
     Raises:
         ValueError: there are fewer than two cycles.
@@ -253,7 +241,7 @@ def cycle(
     if count < 2:  # noqa: PLR2004 -- one point has no slope
         raise ValueError(f"cycle(): one cycle shows no growth - got count={count!r}")
     options = {"count": count, "fresh": fresh, "lives": True, "crash": crash, "stopped": stopped}
-    return _cycled(make, load, limits=limits, seed=seed, **options)
+    return _cycled(make, load, limits=limits, seed=seed, done=done, **options)
 
 
 def soak(
@@ -264,6 +252,7 @@ def soak(
     every: float = 300.0,
     limits: Limits | None = None,
     seed: int = 0,
+    done: Told | None = None,
 ) -> CycleReport:
     """Let one service live for virtual hours, and tell what grows from period to period.
 
@@ -274,6 +263,7 @@ def soak(
         every: virtual seconds of a period.
         limits: virtual times; `linger` is `every`.
         seed: decides what is left open.
+        done: returns the items that are done, from the service, where the ledger is not told.
 
     Raises:
         ValueError: there are fewer than two periods.
@@ -286,7 +276,7 @@ def soak(
         deadline=base.deadline, grace=base.grace, linger=every, live_on=base.live_on, most=base.most
     )
     options = {"count": count, "fresh": False, "lives": False, "crash": "", "stopped": True}
-    return _cycled(make, load, limits=limits, seed=seed, **options)
+    return _cycled(make, load, limits=limits, seed=seed, done=done, **options)
 
 
 def _cycled(

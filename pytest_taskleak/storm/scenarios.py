@@ -98,7 +98,7 @@ def made(scenario: Scenario, sweep: Sweep, budget: float | None) -> StormReport:
     began = now()
     seed = sweep.seeds[0]
     if scenario.kind == "soak":
-        found = [soak(sweep.make, sweep.load, hours=HOURS, limits=sweep.limits, seed=seed)]
+        found = [soak(sweep.make, sweep.load, hours=HOURS, limits=sweep.limits, seed=seed, done=sweep.done)]
     else:
         found = list(cycled(sweep, seed))
     report = nothing_yet(sweep)
@@ -125,10 +125,12 @@ def within(scenario: Scenario, sweep: Sweep, budget: float | None) -> Sweep:
 
 def cycled(sweep: Sweep, seed: int) -> Iterable[CycleReport]:
     """Yield what many lives show: undisturbed, and with a first one in which a dependency fails."""
-    first = cycle(sweep.make, sweep.load, count=CYCLES, limits=sweep.limits, seed=seed)
+    first = cycle(sweep.make, sweep.load, count=CYCLES, limits=sweep.limits, seed=seed, done=sweep.done)
     yield first
     for dependency in sorted(first.outcome.depended):
-        yield cycle(sweep.make, sweep.load, count=3, crash=dependency, limits=sweep.limits, seed=seed)
+        yield cycle(
+            sweep.make, sweep.load, count=3, crash=dependency, limits=sweep.limits, seed=seed, done=sweep.done
+        )
 
 
 # --- one report ------------------------------------------------------------------------------------------

@@ -193,3 +193,104 @@ def test_one_cycle_shows_no_growth() -> None:
         cycle(maker(Once), count=1)
     with pytest.raises(ValueError, match="two periods"):
         soak(maker(Once), hours=0.1, every=300)
+
+
+# --- does it work again? ---------------------------------------------------------------------------------
+
+
+class Store:
+    """Stores what it is given by calls of a database; how it keeps it, and whether it wakes up, is said.
+
+    Parameters:
+        env: of the run.
+        rows: where it keeps what it has stored.
+        wakes: whether a second start begins anything.
+        opens: whether it takes anything on after its second start.
+    """
+
+    def __init__(self, env: Env, rows: Any, *, wakes: bool = True, opens: bool = True) -> None:
+        self.call = env.dep("db")
+        self.rows, self.wakes, self.opens = rows, wakes, opens
+        self.starts = 0
+        self.jobs: asyncio.Queue[Any] = asyncio.Queue()
+        self.worker: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        self.starts += 1
+        if self.wakes or self.starts == 1:
+            self.worker = asyncio.create_task(self.work())
+
+    async def stop(self) -> None:
+        if self.worker is not None:
+            await self.jobs.join()
+            self.worker.cancel()
+            await asyncio.wait({self.worker})
+            self.worker = None
+
+    def submit(self, item: Any) -> None:
+        if not self.opens and self.starts > 1:
+            raise RuntimeError("closed")
+        if self.worker is not None:
+            self.jobs.put_nowait(item)
+
+    async def work(self) -> None:
+        while True:
+            item = await self.jobs.get()
+            try:
+                await self.call(item)
+                self.rows.append(item) if isinstance(self.rows, list) else self.rows.add(item)
+            except ConnectionError:
+                self.jobs.put_nowait(item)
+            finally:
+                self.jobs.task_done()
+
+
+def hand_in(service: Store, env: Env) -> None:
+    for number in range(3):
+        item = env.accept(number)
+        try:
+            service.submit(item)
+        except RuntimeError:
+            env.drop(item, "refused")
+
+
+def stored(service: Store) -> Any:
+    return service.rows
+
+
+@pytest.mark.parametrize("crash", ["", "db"])
+@pytest.mark.parametrize("fresh", [False, True])
+@pytest.mark.parametrize("kind", [list, set])
+def test_the_same_items_may_be_done_anew(kind: type, fresh: bool, crash: str) -> None:
+    """A set keeps each once; that nothing more is in it than before says nothing."""
+    report = cycle(
+        maker(lambda env: Store(env, kind())), hand_in, count=3, fresh=fresh, crash=crash, done=stored
+    )
+    assert texts(report) == []
+
+
+@pytest.mark.parametrize("crash", ["", "db"])
+@pytest.mark.parametrize("kind", [list, set])
+def test_a_service_that_stays_asleep_is_seen_by_what_is_done(kind: type, crash: str) -> None:
+    report = cycle(
+        maker(lambda env: Store(env, kind(), wakes=False)), hand_in, count=3, crash=crash, done=stored
+    )
+    assert texts(report)[0] == "S cycle 2 does none of its 3 items: it starts nothing"
+
+
+def test_a_service_that_stays_closed_is_seen() -> None:
+    report = cycle(maker(lambda env: Store(env, [], opens=False)), hand_in, count=3, done=stored)
+    assert texts(report)[0] == "S cycle 2 drops all of its 3 items: it takes nothing on"
+
+
+async def refused(service: Any, env: Env) -> None:
+    """Hand in one item of which the client hears that it is refused."""
+
+    async def client() -> None:
+        raise RuntimeError("not now")
+
+    env.client(client())
+
+
+def test_what_a_client_is_told_is_no_lost_exception() -> None:
+    assert texts(cycle(maker(lambda env: Store(env, [])), refused, count=3)) == []
