@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 from pytest_taskleak.adapt import asyncio_
 from pytest_taskleak.adapt.hermetic import START, HermeticError, HermeticLoop
 from pytest_taskleak.loops.schedule import TIE, WAKE, mix
-from pytest_taskleak.storm import oracles, trials
+from pytest_taskleak.storm import oracles, triggers
 from pytest_taskleak.storm.adapters import Make, Subject, ended_all, takes_two, waited
 from pytest_taskleak.storm.env import Env, all_codes
 from pytest_taskleak.storm.observing import Observer
@@ -156,7 +156,11 @@ class Run:
     async def _root(self) -> None:
         """What a program does with its service."""
         self.subject = subject = self.make(self.env)
-        self.given = self.env.service = await subject.start()
+        try:
+            self.given = self.env.service = await subject.start()
+        except BaseException:
+            await ended_all(self.stops)  # whoever has called one waits for it
+            raise
         try:
             if not self.stopping:  # nobody hands in work once the stop has begun
                 self._begin_load()
@@ -167,27 +171,27 @@ class Run:
             else:
                 self.outcome.points = self.outcome.points or self.loop.point
                 if self.triggered < 0:
-                    self._note()
+                    self.begin_end()
                 await subject.stop()
 
     def _begin_load(self) -> None:
         """Let the load be handed in, and the natural end come some time after it."""
         if self.load is None:
-            self.loop.call_later(self.limits.linger, self._natural_end)
+            self.loop.call_later(self.limits.linger, self.natural_end)
             return
         task = self.env.client(self._load(self.load), name="load")
-        task.add_done_callback(lambda _: self.loop.call_later(self.limits.linger, self._natural_end))
+        task.add_done_callback(lambda _: self.loop.call_later(self.limits.linger, self.natural_end))
 
     async def _load(self, load: Callable[..., Any]) -> None:
         arguments = (self.given, self.env) if takes_two(load) else (self.given,)
         await waited(load(*arguments))
 
-    def _natural_end(self) -> None:
+    def natural_end(self) -> None:
         victim = self.victim
         if victim is not None and not victim.done():
             left = self.killed + self.limits.deadline + self.limits.grace - self.loop.time()
             if left > 0:  # before the stop that would end it: its own cancellation must have
-                self.loop.call_later(min(left, self.limits.linger), self._natural_end)
+                self.loop.call_later(min(left, self.limits.linger), self.natural_end)
                 return
             oracles.outlived(self, victim)
         if not self.over.done():
@@ -199,7 +203,7 @@ class Run:
 
     # --- the trigger --------------------------------------------------------------------------------
 
-    def _note(self) -> None:
+    def begin_end(self) -> None:
         """Note that the end has begun: from here on the deadline counts."""
         if self.triggered < 0:
             self.triggered = self.loop.time()
@@ -207,44 +211,7 @@ class Run:
 
     def _trigger(self) -> None:
         """Do what the plan wants at its moment."""
-        self.outcome.hit = True
-        axis = self.plan.axis
-        if axis in ("stop", "stop2"):
-            if self.subject is None:
-                return  # nothing is there yet: the root goes on, and stops it at its end
-            self._note()
-            self.stopping = True
-            for _ in range(2 if axis == "stop2" else 1):
-                self._stop(self.subject)
-        elif axis in ("cancel", "pair"):
-            self._note()
-            if self.root is not None:
-                self.root.cancel()
-            if axis == "pair":
-                self.loop.at = self.plan.second
-                self.loop.inject = self._again
-        elif axis == "kill":
-            self.victim = next((t for n, t in enumerate(self.loop.tasks) if n == self.plan.victim), None)
-            if self.victim is not None:
-                self.killed = self.env.killed = self.loop.time()
-                self.victim.cancel()
-        else:
-            self.outcome.hit = trials.begin(self)
-
-    def _again(self) -> None:
-        if self.root is not None and not self.root.done():
-            self.root.cancel()
-
-    def _stop(self, subject: Subject) -> None:
-        """Stop the service from outside, as a supervisor does."""
-        task = self.loop.create_task(subject.stop(), name=f"stop-{len(self.stops)}")
-        self.harness.add(task)
-        self.stops.append(task)
-        task.add_done_callback(self._stopped)
-
-    def _stopped(self, _: Any) -> None:
-        if all(task.done() for task in self.stops):
-            self._natural_end()
+        self.outcome.hit = triggers.strike(self)
 
     # --- afterwards ---------------------------------------------------------------------------------
 

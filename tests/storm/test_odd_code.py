@@ -6,6 +6,8 @@ import asyncio
 from typing import Any
 
 from pytest_taskleak.storm.adapters import maker
+from pytest_taskleak.storm.catalogue import CATALOGUE
+from pytest_taskleak.storm.env import Env
 from pytest_taskleak.storm.results import StormReport
 from pytest_taskleak.storm.sweep import Sweep
 
@@ -80,3 +82,24 @@ def test_a_main_that_is_cancelled_before_it_begins_leaves_nothing() -> None:
 
     report = Sweep(maker(main), None, "main", AXES).sweep()
     assert report.causes == []
+
+
+class CannotStart:
+    """Needs a dependency to start."""
+
+    def __init__(self, env: Env) -> None:
+        self.call = env.dep("db")
+
+    async def start(self) -> None:
+        await self.call("migrate")
+
+    async def stop(self) -> None:
+        await asyncio.sleep(0.001)
+
+
+def test_a_stop_is_waited_for_when_the_start_fails_meanwhile() -> None:
+    flaky = CATALOGUE["S6"].world.of(maker(CannotStart))
+    seeds = range(8)
+    report = Sweep(flaky, None, "CannotStart", ("stop", "cancel"), tuple(seeds)).sweep()
+    assert [cause.text for cause in report.causes if cause.scale == "violation"] == []
+    assert report.runs > len(seeds)
