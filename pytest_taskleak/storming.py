@@ -19,6 +19,7 @@ from pytest_taskleak.storm.asgi import asgi
 from pytest_taskleak.storm.asking import limited, one_of_modes, real_replayed, shrunk
 from pytest_taskleak.storm.catalogue import Choice, chosen
 from pytest_taskleak.storm.forking import ForkedSweep
+from pytest_taskleak.storm.needs import real
 from pytest_taskleak.storm.plan import Limits
 from pytest_taskleak.storm.real import RealStorm
 from pytest_taskleak.storm.real_run import AXES as IN_REAL_TIME
@@ -26,7 +27,7 @@ from pytest_taskleak.storm.results import StormReport
 from pytest_taskleak.storm.scenarios import perform, replay
 from pytest_taskleak.storm.sweep import Sweep
 from pytest_taskleak.storm.tokens import TokenError
-from pytest_taskleak.storming_parts import Hooks, Progress, without_part
+from pytest_taskleak.storming_parts import Hooks, Progress, properties, without_part
 
 NAME = "shutdown_storm"
 
@@ -139,7 +140,13 @@ class ShutdownStorm:
         storm.progress = Progress(self._item.config).told
         if self._token:
             return self._told(lambda: real_replayed(storm, self._token))
-        return self._told(storm.sweep)
+
+        def swept() -> StormReport:
+            report = storm.sweep()
+            report.left_out.update(real(choice))
+            return report
+
+        return self._told(swept)
 
     def taskgroup(
         self, main: Callable[..., Any], load: Callable[..., Any] | None = None, **options: Any
@@ -236,7 +243,9 @@ class ShutdownStorm:
             pytest.fail(f"taskleak: {error} (--taskleak-replay)", pytrace=False)
         self.reports.append(report)
         item = self._item
-        item.stash.setdefault(STORMS, []).append(telling.document(report, nodeid=item.nodeid))
+        told = item.stash.setdefault(STORMS, [])
+        told.append(telling.document(report, nodeid=item.nodeid))
+        item.user_properties += properties(told[-1], len(told))
         whole = without_part(item.nodeid)
         verbosity = item.config.get_verbosity()
         lines = storm_text.lines(report, replay=f"pytest {whole}", verbosity=verbosity)

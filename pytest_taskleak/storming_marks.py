@@ -18,6 +18,7 @@ from pytest_taskleak.adapt import pytest_
 from pytest_taskleak.storm.adapters import Make
 from pytest_taskleak.storm.catalogue import Choice, asked
 from pytest_taskleak.storm.plan import Limits
+from pytest_taskleak.storm.world import WORLD
 from pytest_taskleak.storming import ShutdownStorm, storm_for_item
 
 MARK = "taskleak"
@@ -144,7 +145,8 @@ def again(item: pytest.Item, axes: tuple[str, ...], word: str) -> None:
     plain = {name: pytest_.value_for(item, name) for name in parameters if name not in simulated}
     storm: ShutdownStorm = storm_for_item(item)
     make: Make = lambda env: FromFixtures(item, simulated)  # noqa: E731, ARG005 -- a factory in one line
-    storm.sweep(make, loading(body, plain), item.name, Choice(axes, (0,)), Limits(linger=0.0))
+    with WORLD.dated_as_outside():
+        storm.sweep(make, loading(body, plain), item.name, Choice(axes, (0,)), Limits(linger=0.0))
 
 
 def loading(body: Callable[..., Any], plain: dict[str, Any]) -> Callable[[dict[str, Any]], Any]:

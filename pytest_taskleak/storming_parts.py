@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -20,6 +20,8 @@ PART = re.compile(r"\[storm-\d+of\d+\]$|(?<=[\[-])storm-\d+of\d+-|-storm-\d+of\d
 """What the name of a test has more where a storm is shared among workers."""
 EVERY = 50
 """Runs after which the progress is told anew."""
+MOST_CAUSES = 10
+"""Causes that are told as properties of a test; their number is told in any case."""
 
 
 def without_part(nodeid: str) -> str:
@@ -55,6 +57,29 @@ class Progress:
             return nullcontext()
         block: AbstractContextManager[None] = self.capture.global_and_fixture_disabled()
         return block
+
+
+def properties(storm: Mapping[str, Any], number: int = 1) -> Iterator[tuple[str, str]]:
+    """Yield what JUnit files, and whatever else reads the properties of a test, tell of a storm.
+
+    Parameters:
+        storm: the document of it.
+        number: the how manieth storm of the test it is, from 1.
+    """
+    lead = "storm" if number == 1 else f"storm-{number}"
+    yield lead, storm["name"]
+    yield f"{lead}.runs", str(storm["runs"])
+    yield f"{lead}.points", str(storm["points"])
+    made, planned = (sum(axis[key] for axis in storm["axes"]) for key in ("ran", "planned"))
+    yield f"{lead}.swept", f"{made}/{planned}"
+    yield f"{lead}.seeds", " ".join(map(str, storm["seeds"]))
+    yield f"{lead}.worst_drain", f"{storm['worst_drain']:.3f}"
+    yield f"{lead}.causes", str(len(storm["causes"]))
+    for place, cause in enumerate(storm["causes"][:MOST_CAUSES], 1):
+        scale = "" if cause["scale"] == "violation" else f", {cause['scale']}"
+        what = f"{cause['oracle']} {cause['name']}, {cause['count']} times{scale}: {cause['text']}"
+        yield f"{lead}.cause-{place}", what
+        yield f"{lead}.token-{place}", cause["token"]
 
 
 class Hooks:

@@ -43,6 +43,7 @@ EXAMPLES = {
     "fake_clock": ROOT / "docs" / "tutorial" / "first-fake-clock.md",
     "background_tasks": ROOT / "docs" / "explanation" / "task-groups.md",
     "shutdown_storm": ROOT / "examples" / "shutdown_storm" / "README.md",
+    "storm_reference": ROOT / "examples" / "storm_reference" / "README.md",
     "storm_asgi": ROOT / "examples" / "storm_asgi" / "README.md",
 }
 """Each example, with the page that shows its output."""

@@ -27,7 +27,6 @@ def test_no_mail_is_lost(module, shutdown_storm):
         lambda env: module.Outbox(send=env.dep("smtp"), line=env.resource("line")),
         load=lambda outbox, env: [outbox.post(env.accept(f"mail {n}")) for n in range(4)],
         done=lambda outbox: outbox.sent + outbox.saved,
-        scenarios=["quick", "S6", "S10"],
         deadline=10,
         name="Outbox",
     )

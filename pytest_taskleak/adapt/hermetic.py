@@ -1,7 +1,7 @@
 """What is a loop that lives in virtual time alone, and tells of each callback before it runs it?
 
-It hears of nothing outside: no sockets, no threads, no processes, no signals.  What it runs depends on what
-it is given and on its seed, and on nothing else; so any run can be had again.
+It hears of nothing outside: no sockets, no threads, no processes, and no signals but simulated ones.  What it
+runs depends on what it is given and on its seed, and on nothing else; so any run can be had again.
 """
 
 from __future__ import annotations
@@ -12,37 +12,21 @@ from collections.abc import Callable, Iterable
 from typing import Any, NoReturn
 
 from pytest_taskleak.adapt.code import SKIP, kind_of
+from pytest_taskleak.adapt.hermetic_calls import Calls
+from pytest_taskleak.adapt.hermetic_refusing import REFUSED, HermeticError, NoSelector, refusing
+from pytest_taskleak.adapt.hermetic_signals import SignalHandling, nothing
 from pytest_taskleak.adapt.hermetic_timers import Places, Timer, timer_for
 from pytest_taskleak.adapt.stepping import place
 from pytest_taskleak.adapt.task_steps import CANCEL, Numbering, cancels, step_of
 
-REFUSED = (
-    *("create_connection", "create_server", "create_unix_connection", "create_unix_server", "sendfile"),
-    *("create_datagram_endpoint", "connect_accepted_socket", "start_tls", "sock_recv", "sock_recv_into"),
-    *("sock_recvfrom", "sock_recvfrom_into", "sock_sendall", "sock_sendto", "sock_connect", "sock_accept"),
-    *("sock_sendfile", "getaddrinfo", "getnameinfo", "add_reader", "add_writer", "connect_read_pipe"),
-    *("connect_write_pipe", "subprocess_exec", "subprocess_shell"),
-)
-"""Methods of loops that reach outside."""
+__all__ = ["START", "HermeticError", "HermeticLoop", "frame_of_caller"]
 START = 1_000.0
 """The time in seconds that the loop begins with: a multiple that floats add to without rounding for long."""
 RESOLUTION = 1e-9
 CALLBACK = asyncio.Handle._run.__code__
 
 
-class HermeticError(RuntimeError):
-    """Code under a storm reached for something outside of the simulated loop."""
-
-
-class NoSelector:
-    """Stands where a loop has its selector."""
-
-    def get_map(self) -> dict[int, Any]:
-        """Return nothing: nothing is registered."""
-        return {}
-
-
-class HermeticLoop(asyncio.BaseEventLoop):
+class HermeticLoop(Calls, SignalHandling, asyncio.BaseEventLoop):  # type: ignore[misc]  # looser than the stubs
     """A loop in virtual time.
 
     Parameters:
@@ -84,6 +68,7 @@ class HermeticLoop(asyncio.BaseEventLoop):
         self._timers = 0
         self._selector = NoSelector()
         self._refuse = refuse
+        self.begin_signals()
         self.numbering = Numbering(self)
         count = self.numbering.next
         self.numbering.next = lambda: hashes(count())
@@ -94,6 +79,7 @@ class HermeticLoop(asyncio.BaseEventLoop):
         """Close it."""
         if not self.is_closed():
             self.numbering.end()
+            self.end_signals()
             super().close()
 
     # --- time ---------------------------------------------------------------------------------------
@@ -131,6 +117,7 @@ class HermeticLoop(asyncio.BaseEventLoop):
         """
         if awaited is not None and awaited.done():
             return "done"
+        self.main = awaited
         self.until, self.most, self.why = until, self.point + most, ""
         if awaited is not None:
             awaited.add_done_callback(self._end)
@@ -250,34 +237,12 @@ class HermeticLoop(asyncio.BaseEventLoop):
         As in life, the call itself goes on if nobody waits for it any more.
         """
         future = self.create_future()
-
-        def work() -> None:
-            self.calls.pop(future, None)
-            try:
-                result = func(*args)
-            except BaseException as error:  # noqa: BLE001 -- it is the future's
-                if not future.done():
-                    future.set_exception(error)
-            else:
-                if not future.done():
-                    future.set_result(result)
-
         self.calls[future] = func
-        self.call_later(self.duration(), work)
+        self.call_later(self.duration(), self.work, future, func, args)
         return future
 
     async def shutdown_default_executor(self, timeout: float | None = None) -> None:  # noqa: ASYNC109
         """Do nothing: there is none."""
-
-
-def refusing(name: str) -> Callable[..., Any]:
-    """Return a method that refuses to reach outside."""
-
-    def refused(self: Any, *_args: Any, **_options: Any) -> Any:
-        self._refuse(f"loop.{name}()")
-
-    refused.__name__ = name
-    return refused
 
 
 for _name in REFUSED:
@@ -292,7 +257,3 @@ def frame_of_caller() -> Any:
     while frame is not None and kind_of(frame.f_code.co_filename) >= SKIP:
         frame = None if frame.f_code is CALLBACK else frame.f_back
     return frame
-
-
-def nothing() -> None:
-    """Do nothing."""

@@ -2,6 +2,7 @@
 
 Threads, child processes and blocking sockets know nothing of the loop that runs.  While a storm is under way,
 their beginnings look which loop that is; on any other, and in any other thread, they do what they always do.
+Signals are answered in the same way, see `outside_signals`.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from pytest_taskleak.adapt import outside_signals
 from pytest_taskleak.adapt.hermetic import HermeticLoop
 
 WAYS: tuple[tuple[type, str, str], ...] = (
@@ -35,6 +37,7 @@ class Outside:
         """Begin."""
         for kind, name, told in WAYS:
             self._undo.append(replaced(kind, name, told))
+        self._undo += outside_signals.install()
 
     def uninstall(self) -> None:
         """Put everything back."""

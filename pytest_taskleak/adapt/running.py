@@ -193,4 +193,7 @@ def throw(ident: int, kind: type[BaseException] | None) -> None:
 
 def start_unseen(thread: threading.Thread) -> None:
     """Start a thread in the way that nobody watches."""
-    getattr(threading.Thread.start, "__wrapped__", threading.Thread.start)(thread)
+    start: Any = threading.Thread.start
+    while hasattr(start, "__wrapped__"):  # the watch wraps it, and so does a storm
+        start = start.__wrapped__
+    start(thread)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import datetime as dt
 import sys
+import time
+from collections.abc import Callable
 from typing import Any
 
 INSTALL = "pip install 'pytest-taskleak[wall]'"
@@ -22,13 +24,13 @@ class Travel:
 
     Parameters:
         start: the date; without a zone it is in UTC, as for time-machine, unless `time_machine.naive_mode`
-            says otherwise.  One of `zoneinfo` sets the local zone too.
+            says otherwise.  One of `zoneinfo` sets the local zone too.  A number is seconds since 1970.
 
     Raises:
         RuntimeError: it is not installed, too old, or does not work now; the message says why.
     """
 
-    def __init__(self, start: dt.datetime) -> None:
+    def __init__(self, start: dt.datetime | int) -> None:
         library = load()
         self._stack: list[Any] = getattr(library, "traveller_stack", [])
         self._below = self._stack[-1] if self._stack else None
@@ -65,6 +67,32 @@ class Travel:
         zone(self._stack.pop(index), "_stop")
         for each in above:
             zone(each, "_start")
+
+
+class Shown(Travel):
+    """The wall clock as a function has it, which is asked at each look; the local zone stays what it is.
+
+    Parameters:
+        shown: returns the time since the epoch in nanoseconds; `None` for the date that was shown before.
+
+    Raises:
+        RuntimeError: as for `Travel`, or this version asks nobody.
+    """
+
+    def __init__(self, shown: Callable[[], int | None]) -> None:
+        super().__init__(0)
+        below = load().escape_hatch.time.time_ns if self._below is None else self._below.time_ns
+
+        def time_ns() -> int:
+            found = shown()
+            return below() if found is None else found
+
+        self._traveller.time_ns = lambda: SECOND
+        heard = time.time_ns()
+        self._traveller.time_ns = time_ns
+        if heard != SECOND:
+            self.stop()
+            raise RuntimeError(f"needs another time-machine: {INSTALL}")
 
 
 def zone(traveller: Any, method: str) -> None:

@@ -7,13 +7,13 @@ at what they do about it.  What is left then is abandoned, and told with what wa
 from __future__ import annotations
 
 import contextlib
-import ctypes
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from pytest_taskleak import timing
 from pytest_taskleak.adapt import asyncio_
 from pytest_taskleak.adapt.cancelling import cancel
+from pytest_taskleak.adapt.immortal import immortal
 from pytest_taskleak.engine.outcome import Outcome
 from pytest_taskleak.engine.reaping import Reaping
 from pytest_taskleak.engine.settle import (
@@ -35,7 +35,6 @@ SLOW = 1.0
 CLOSE_BOUND = 5.0
 """Seconds that cancelled tasks get when their loop closes; asyncio itself would wait for ever."""
 
-_kept: list[Any] = []
 _given_up = Told()
 """The tasks that were abandoned: nobody waits for them again."""
 
@@ -198,16 +197,7 @@ def run_until_done(loop: Any, tasks: Sequence[Any], bound: float) -> None:
 
 
 def abandon(task: Any) -> None:
-    """Give up a task that ignores cancellation, without letting it be destroyed.
-
-    A coroutine that swallows everything spins for ever when the collector closes it, so it is made
-    immortal: one reference more than there are owners.
-    """
-    asyncio_.lost_sight(task)
-    if task in _given_up:
-        return
-    _given_up.add(task)
-    try:
-        ctypes.pythonapi.Py_IncRef(ctypes.py_object(task))
-    except (AttributeError, ValueError):  # no C API to call on this interpreter
-        _kept.append(task)
+    """Give up a task that ignores cancellation, without letting it be destroyed."""
+    if task not in _given_up:
+        _given_up.add(task)
+        immortal(task)

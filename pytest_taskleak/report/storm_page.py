@@ -52,6 +52,7 @@ def section(values: Values, nodeid: str) -> Iterator[str]:
     story = values.get("story")
     if story:
         yield from run(story, values)
+    yield from left_out(values)
     yield "</section>"
 
 
@@ -188,6 +189,15 @@ def drains(every: Iterable[Values], values: Values) -> Iterator[str]:
             f'<td class="{kind}">{text(outcome)}</td></tr>'
         )
     yield "</table></div>"
+
+
+def left_out(values: Values) -> Iterator[str]:
+    """Yield the scenarios that were not tried."""
+    found = words.left_out(values, whole=True)
+    if found:
+        yield "<h2>Left out</h2>"
+        items = "".join(f"<li>{text(names)}: {text(why)}</li>" for names, why in found)
+        yield f'<ul class="soft">{items}</ul>'
 
 
 # --- HTML -------------------------------------------------------------------------------------------------

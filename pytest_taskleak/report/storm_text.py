@@ -1,7 +1,7 @@
 """How does a shutdown storm read in the terminal?  Pure layout: a report in, lines out.
 
 A storm that found nothing is one line.  Else: headline, axes, causes, the strips of the axes that fail, and
-the first failure with its timeline and the table of ends.
+the first failure with its timeline and the table of ends.  What a preset leaves out is told in any case.
 """
 
 from __future__ import annotations
@@ -59,6 +59,9 @@ def lines(
         if not values["story"]["texts"]:
             rows.append("  nothing was wrong with it" + ("" if alone else " this time"))
         rows += story_lines(values["story"], width, ascii=ascii, verbosity=verbosity, limits=values)
+    rest = words.left_out(values, whole=verbosity > 0)
+    if rest and verbosity >= 0:
+        rows += hanging("left out: ", "; ".join(f"{names} ({why})" for names, why in rest), width, indent=4)
     return [printable(row.rstrip(), ascii=ascii) for row in rows]
 
 

@@ -102,6 +102,8 @@ def notes(values: Values) -> list[str]:
         found.append(f"{end_of(values)}: {far}")
     elif not values["complete"] and not (failing(values) and not swept(values)):
         found.append(f"{end_of(values)}: not all that was asked for was swept, nothing is said of the rest")
+    if values.get("not_begun") and (swept(values) or not failing(values)):
+        found.append(f"not begun: {', '.join(values['not_begun'])}")
     if values["deterministic"] is False:
         where = f", {values['divergence']}" if values["divergence"] else ""
         found.append(
@@ -109,6 +111,19 @@ def notes(values: Values) -> list[str]:
             "need not come again, and a moment that went well may fail the next time"
         )
     return found
+
+
+def left_out(values: Values, *, whole: bool) -> list[tuple[str, str]]:
+    """Return which scenarios were not tried, and why: those of one reason together.
+
+    Parameters:
+        values: the document.
+        whole: whether all of the reason is told, and not its first clause.
+    """
+    groups: dict[str, list[str]] = {}
+    for name, why in (values.get("left_out") or {}).items():
+        groups.setdefault(why if whole else re.split("[,:;]", why)[0], []).append(name)
+    return [(", ".join(names), why) for why, names in groups.items()]
 
 
 def end_of(values: Values) -> str:

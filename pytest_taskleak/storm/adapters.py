@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
@@ -126,9 +126,9 @@ async def waited(value: Any) -> Any:
     return await value if inspect.isawaitable(value) else value
 
 
-async def ended_all(stops: list[asyncio.Task[Any]]) -> None:
+async def ended_all(stops: Sequence[asyncio.Future[Any]]) -> None:
     """Wait for stops that others have begun."""
-    left = [task for task in stops if not task.done()]
+    left = [stop for stop in stops if not stop.done()]
     if left:
         await asyncio.wait(left)
 

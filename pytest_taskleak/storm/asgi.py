@@ -16,6 +16,7 @@ from typing import Any, Literal
 from pytest_taskleak.storm.adapters import takes_env
 from pytest_taskleak.storm.asgi_scopes import READING, Answer, Request, request_of
 from pytest_taskleak.storm.asgi_server import AsgiServer, Cancelled
+from pytest_taskleak.storm.clients import tell_cut
 from pytest_taskleak.storm.env import Env
 from pytest_taskleak.storm.news import News
 
@@ -87,6 +88,7 @@ class AsgiStorm:
         self.tally += server.tally()
         known = server.env.ledger.accepted
         new = self._items(server) - server.before
+        tell_cut(server.env, server.answers, new if self.accepted is item_of else ())
         return [item for item in new.elements() if item in known]
 
     def _items(self, server: AsgiServer) -> Counter[Any]:

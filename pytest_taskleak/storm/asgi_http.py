@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from pytest_taskleak.storm.asgi_scopes import Answer, Data, Fate, Request, as_bytes
@@ -40,6 +40,12 @@ class HttpExchange:
         """Whether the client has left."""
         self.closed = False
         """Whether the server has done with it."""
+        self.over: Callable[[], object] | None = None
+        """Called when the client has gone, or the server has done with it."""
+        self.kept: Callable[[], object] | None = None
+        """Set where the client stops reading after the first chunk, and stays; is told so."""
+        self.stays = False
+        """Whether it has done so."""
         self._sent: deque[dict[str, Any]] = deque()  # by the client, for the app
         self._unread: deque[bytes] = deque()  # by the app, for the client
         self._weight = 0
@@ -114,13 +120,19 @@ class HttpExchange:
         if self.closed:
             return
         self.closed = True
+        if self.over is not None:
+            self.over()
         if fate is not None and not (self.complete and fate == "unanswered"):
-            self.answer.fate = fate
+            self.answer.fate, self.answer.cut = fate, self._cuts(fate)
             if fate == "error" and not self.started:
                 self.answer.status = FAILURE
         elif self.complete and not self.gone:
             self.answer.fate = "error" if self.answer.status >= FAILURE else "answered"
         self._client_news.tell()
+
+    def _cuts(self, fate: Fate) -> bool:
+        """Tell whether somebody is left who waits for an answer."""
+        return fate == "unanswered" and not (self.gone or self.stays)
 
     @property
     def whole(self) -> bool:
@@ -132,6 +144,8 @@ class HttpExchange:
     def leave(self) -> None:
         """Go away: the app is told, and its sends are in vain."""
         self.gone = True
+        if self.over is not None:
+            self.over()
         self._app_news.tell()
         self._client_news.tell()
 
@@ -153,6 +167,10 @@ class HttpExchange:
                 if request.slow:
                     await asyncio.sleep(request.slow)
                 read += self._read()
+                if self.kept is not None and not self.complete:
+                    self.stays = True
+                    self.kept()
+                    break
                 if request.reads is not None and read >= request.reads and not self.complete:
                     self.leave()
             elif self.complete or self.closed:

@@ -89,6 +89,7 @@ class Answer:
         body: as much of it as came.
         messages: of a websocket, in their order.
         code: with which a websocket was closed; 0 where it was not.
+        cut: whether the server has closed the connection in place of a full answer.
     """
 
     request: Request
@@ -99,6 +100,7 @@ class Answer:
     body: bytes = b""
     messages: list[Data] = field(default_factory=list)
     code: int = 0
+    cut: bool = False
 
     @property
     def ok(self) -> bool:

@@ -14,8 +14,9 @@ from typing import Any, Literal
 from pytest_taskleak.storm.asgi_http import HttpExchange
 from pytest_taskleak.storm.asgi_lifespan import Lifespan, surely
 from pytest_taskleak.storm.asgi_scopes import FATES, WEBSOCKET, Answer, request_of, scope_of
-from pytest_taskleak.storm.asgi_websocket import ClientGone, WebSocketExchange
+from pytest_taskleak.storm.asgi_websocket import LOST, ClientGone, WebSocketExchange
 from pytest_taskleak.storm.env import Env, InjectedFault
+from pytest_taskleak.storm.lines import GONE
 from pytest_taskleak.storm.news import News
 from pytest_taskleak.storm.oracles import caused_by, origin
 
@@ -160,13 +161,16 @@ class AsgiServer:
             wanted, number
         )
         self.answers.append(exchange.answer)
+        exchange.kept = self.env.lines.keep if self.env.held else None
         loop, (low, high) = asyncio.get_running_loop(), self._latency
         loop.call_later(low + (high - low) * self.env.rng.random(), self._accept, exchange)
-        leaving = None if wanted.leaves is None else loop.call_later(wanted.leaves, exchange.leave)
+        stays = wanted.leaves is None or self.env.held
+        leaving = None if stays else loop.call_later(wanted.leaves or 0, exchange.leave)
         try:
             return await exchange.talk()
         finally:
-            exchange.leave()
+            if not exchange.stays:
+                exchange.leave()
             if leaving is not None:
                 leaving.cancel()
 
@@ -177,6 +181,9 @@ class AsgiServer:
             return
         request, state = exchange.request, self._lifespan.state if self._lifespan is not None else {}
         scope = scope_of(request, exchange.answer.number, state)
+        lines = self.env.lines
+        title = f"the client of {request.title}, connection {len(lines.all)},"
+        exchange.over = lines.opened(title, (GONE,), lambda _: lost(exchange))
         task = asyncio.get_running_loop().create_task(self._serve(scope, exchange), name=request.title)
         self._running[task] = exchange
         task.add_done_callback(self._done)
@@ -218,3 +225,11 @@ class AsgiServer:
         """Return how many requests came to each of the four fates."""
         counts = Counter(answer.fate for answer in self.answers)
         return Counter({fate: counts[fate] for fate in FATES})
+
+
+def lost(exchange: Exchange) -> None:
+    """Let a client go without a word."""
+    if isinstance(exchange, WebSocketExchange):
+        exchange.leave(LOST)
+    else:
+        exchange.leave()

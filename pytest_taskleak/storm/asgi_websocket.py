@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 from pytest_taskleak.storm.asgi_http import ProtocolError
@@ -33,6 +34,12 @@ class WebSocketExchange:
         self.accepted = self.gone = self.closed = False
         self.ended = False
         """Whether the app has closed or refused it."""
+        self.over: Callable[[], object] | None = None
+        """Called when the client has gone, or the server has done with it."""
+        self.kept: Callable[[], object] | None = None
+        """Set where the client stays when it has done what it came for; is told so."""
+        self.stays = False
+        """Whether it has done so."""
         self._sent: deque[dict[str, Any]] = deque([{"type": "websocket.connect"}])
         self._unread: deque[Data] = deque()
         self._app_news = News()
@@ -117,11 +124,17 @@ class WebSocketExchange:
         if self.closed:
             return
         self.closed = True
+        if self.over is not None:
+            self.over()
         if fate is not None and not self.ended:
-            self.answer.fate = fate
+            self.answer.fate, self.answer.cut = fate, self._cuts(fate)
             if self.accepted and not self.answer.code:
                 self.answer.code = FAILED if fate == "error" else LOST
         self._client_news.tell()
+
+    def _cuts(self, fate: Fate) -> bool:
+        """Tell whether somebody is left who waits for an answer."""
+        return fate == "unanswered" and not (self.gone or self.stays)
 
     @property
     def whole(self) -> bool:
@@ -138,6 +151,8 @@ class WebSocketExchange:
         """
         if not self.gone:
             self.gone = True
+            if self.over is not None:
+                self.over()
             if not self.ended:
                 self._drop(code)
         self._client_news.tell()
@@ -165,7 +180,11 @@ class WebSocketExchange:
                 await self._client_news.until(lambda: self._unread or self._over())
         if not self._over():
             answer.fate = "answered"
-            self.leave(NORMAL)
+            if self.kept is not None:
+                self.stays = True
+                self.kept()
+            else:
+                self.leave(NORMAL)
         return answer
 
     def _over(self) -> bool:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from pytest_taskleak.storm import causes
 from pytest_taskleak.storm.plan import AXES, Limits
 from pytest_taskleak.storm.real import RealStorm
 from pytest_taskleak.storm.results import StormReport
 from pytest_taskleak.storm.shrinking import shrink
 from pytest_taskleak.storm.sweep import Sweep
-from pytest_taskleak.storm.telling import causes_of
 from pytest_taskleak.timing import now
 
 MODES = ("sim", "fork", "real")
@@ -77,6 +77,6 @@ def real_replayed(storm: RealStorm, token: str) -> StormReport:
         deadline=storm.limits.deadline,
         claim="one moment in real time: that it fails again is likely, not certain",
     )
-    report.causes = causes_of(outcome, token)
+    report.causes = causes.of_run(outcome.violations, outcome.plan, token)
     report.seconds = now() - began
     return report

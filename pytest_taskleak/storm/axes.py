@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 
+from pytest_taskleak.storm.moments import NONE, Moments
 from pytest_taskleak.storm.observing import Step
 from pytest_taskleak.storm.plan import WITH_VICTIM, Plan
 
@@ -20,17 +21,24 @@ LOAD = "load@"
 
 
 def plans(
-    axis: str, steps: Sequence[Step], points: int, depended: dict[str, int], seed: int, natural: int
+    axis: str,
+    steps: Sequence[Step],
+    points: int,
+    depended: dict[str, int],
+    seed: int,
+    natural: int,
+    moments: Moments = NONE,
 ) -> list[Plan]:
     """Return the runs of one axis, in the order of their points.
 
     Parameters:
-        axis: one of `plan.AXES`.
+        axis: one of `plan.AXES` or `plan.TRIALS`.
         steps: what the baseline did.
         points: how many points it has.
         depended: dependency -> calls in the baseline.
         seed: of all of them.
         natural: callbacks of the whole baseline, its stop included.
+        moments: of the baseline, those that are no points.
     """
     if axis in WITH_VICTIM:
         return [
@@ -44,6 +52,13 @@ def plans(
             for name, calls in sorted(depended.items())
             for persistent in (False, True)
             for number in range(calls)
+        ]
+    if axis == "inside":
+        return [Plan(axis, -1, seed, dependency=name, call=number) for name, number in moments.calls]
+    if axis == "disconnect":
+        return [
+            Plan(axis, point, seed, dependency=way, call=number)
+            for point, number, way in moments.leaving(points)
         ]
     if axis == "pair":
         drain = min(MOST_SECOND, max(0, natural - points) + PAIR_STRIDE)

@@ -8,6 +8,7 @@ import random
 from collections.abc import Callable
 from typing import Any
 
+from pytest_taskleak.storm.lines import Lines
 from pytest_taskleak.storm.streams import LATENCY, LIMIT, End, MemoryServer, Network
 
 
@@ -18,14 +19,28 @@ class Connecting:
     rng: random.Random
     clients: list[Any]
     resource: Callable[[str], Any]
+    held: bool
+    struck: list[str]
 
     @functools.cached_property
     def network(self) -> Network:
         """The connections in memory."""
         return Network(self)
 
+    @functools.cached_property
+    def lines(self) -> Lines:
+        """The connections of clients."""
+        return Lines(self.loop, self.struck.append)
+
+    def disconnected(self) -> None:
+        """Forget all connections, once their world has ended."""
+        vars(self).pop("network", None)
+        self.lines.forget()
+
     def stream_pair(self, *, latency: tuple[float, float] = LATENCY, limit: int = LIMIT) -> tuple[End, End]:
         """Return both ends of a connection in memory, each a reader and a writer.
+
+        Where a client makes it, the first end counts as the client's.
 
         Parameters:
             latency: the least and the most virtual seconds that a piece takes.

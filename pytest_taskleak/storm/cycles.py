@@ -7,7 +7,6 @@ The same counts tell, over the periods of one long life, what grows while a serv
 from __future__ import annotations
 
 import asyncio
-import gc
 import json
 from collections import Counter
 from collections.abc import Callable
@@ -16,38 +15,22 @@ from typing import Any
 from pytest_taskleak.adapt.locks import permits_left
 from pytest_taskleak.storm import oracles
 from pytest_taskleak.storm.adapters import Make
-from pytest_taskleak.storm.env import InjectedFault, Ledger
+from pytest_taskleak.storm.counting import FOREIGN, LETTERS, objects, tasks_alive, things
+from pytest_taskleak.storm.env import InjectedFault
 from pytest_taskleak.storm.growth import CycleReport, Growth, growing
+from pytest_taskleak.storm.ledger import Ledger
 from pytest_taskleak.storm.plan import Limits, Plan
 from pytest_taskleak.storm.primitives import Primitives
 from pytest_taskleak.storm.run import MOST_ENDING, TURNS, Run
 from pytest_taskleak.storm.sweep import installed
+from pytest_taskleak.storm.telling import listening
 from pytest_taskleak.storm.verdicts import Violation
 from pytest_taskleak.storm.working import Told, Work
 
-LETTERS = {
-    "tasks": "T",
-    "timers": "t",
-    "calls in pools": "H",
-    "open resources": "R",
-    "locks and permits": "K",
-}
-"""What is counted -> the oracle that its growth belongs to; that of objects belongs to S."""
-FOREIGN = (
-    *(
-        "_",
-        "abc",
-        "asyncio",
-        "builtins",
-        "collections",
-        "contextlib",
-        "functools",
-        "pytest_taskleak",
-        "types",
-    ),
-    "weakref",
-)
-"""Modules whose types say nothing about the service: their growth is in the report, and fails nothing."""
+SLICE = 1.0
+"""Virtual seconds after which is looked how much has happened."""
+BUSIEST = 10_000
+"""Callbacks after which a cycle or a period is over: a busy service shows as much in less virtual time."""
 
 
 class Cycling(Run):
@@ -127,6 +110,8 @@ class Cycling(Run):
         subject = self.subject
         if subject is None or (self.lives and (self.fresh or not subject.restarts)):
             self.subject = subject = self.make(self.env)
+        if number:
+            self.env.fault = None  # a new service counts its calls anew, and only the first one is to fail
         self.starting = True
         if self.lives or not number:
             self.given = self.env.service = await subject.start()
@@ -135,8 +120,8 @@ class Cycling(Run):
         self.work.begins(self.env, self.given)
         if self.load is not None:
             await self.env.client(self._load(self.load), name=f"load-{number}")
-        await asyncio.sleep(self.limits.linger)
-        self.work.loaded(self.env, self._tasks())
+        await self._pass(self.limits.linger)
+        self.work.loaded(self.env, tasks_alive(self))
         crashed = bool(self.plan.dependency) and not number
         if (self.lives and (self.stopped or not crashed)) or (not self.lives and number + 1 == self.count):
             self.triggered = self.loop.time()
@@ -146,39 +131,20 @@ class Cycling(Run):
         if self.lives and (wrong := self.work.wrong(self.env, number)) is not None:
             oracles.note(self, "S", *wrong)
 
-    def _tasks(self) -> int:
-        """Return how many tasks of the service live."""
-        return sum(
-            not task.done() and task not in self.harness and not oracles.is_clients(self, number, task)
-            for number, task in enumerate(self.loop.tasks)
-        )
+    async def _pass(self, seconds: float) -> None:
+        """Let a cycle last so long, or less where much happens in it."""
+        loop = self.loop
+        ends, most = loop.time() + seconds, loop.point + BUSIEST
+        while (left := ends - loop.time()) > 0 and loop.point < most:  # noqa: ASYNC110 -- nobody is there to set an event
+            await asyncio.sleep(min(left, SLICE))
 
     def _counted(self) -> Counter[str]:
         """Count what is there, and forget what has ended."""
-        loop, env = self.loop, self.env
-        timers = [
-            timer
-            for timer in loop.armed()
-            if not oracles.is_own(getattr(timer, "_callback", None))
-            and timer.birth is not None
-            and timer.birth[0] not in self.client_codes()
-        ]
         held = [entry for entry in self.primitives.made if entry[1] > permits_left(entry[0])]
-        env.resources[:] = [resource for resource in env.resources if resource.is_open]
-        counts = Counter(
-            {
-                "tasks": self._tasks(),
-                "timers": len(timers),
-                "calls in pools": len(loop.calls),
-                "open resources": len(env.resources),
-                "locks and permits": len(held),
-            }
-        )
+        self.env.resources[:] = [resource for resource in self.env.resources if resource.is_open]
+        counts = things(self, len(held))
         self._forget(held)
-        gc.collect()
-        kinds = map(type, gc.get_objects())
-        counts.update(Counter(f"{kind.__module__}.{kind.__qualname__}" for kind in kinds))
-        return counts
+        return counts + objects(self.loop)
 
     def _forget(self, held: list[Any]) -> None:
         """Drop what the storm itself would keep from one cycle to the next."""
@@ -283,7 +249,7 @@ def _cycled(
     make: Make, load: Callable[..., Any] | None, *, limits: Limits | None, **options: Any
 ) -> CycleReport:
     primitives = Primitives()
-    with installed(primitives):
+    with installed(primitives), listening(None):
         run = Cycling(make, load, limits=limits or Limits(), primitives=primitives, **options)
         outcome = run.go()
     return CycleReport(run.made, tuple(run.growths()), outcome)

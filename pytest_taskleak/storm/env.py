@@ -9,13 +9,16 @@ from __future__ import annotations
 import asyncio
 import functools
 import random
+import sys
 from collections.abc import Callable, Coroutine, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import CodeType
 from typing import Any, Self
 
 from pytest_taskleak.storm.connecting import Connecting
-from pytest_taskleak.storm.verdicts import Violation
+from pytest_taskleak.storm.ledger import Ledger
+from pytest_taskleak.storm.stopping import Stopping
+from pytest_taskleak.storm.verdicts import Scale, Violation
 
 
 class InjectedFault(ConnectionError):
@@ -70,6 +73,8 @@ class Dependency:
         self.calls += 1
         self.env.depended[self.name] = self.calls
         env = self.env
+        if env.calling is not None:
+            await env.calling(self.name, number)
         low, high = self.latency
         await asyncio.sleep((low + (high - low) * env.rng.random()) * env.slow)
         fault = env.fault
@@ -123,21 +128,7 @@ class Resource:
         self.close()
 
 
-@dataclass(slots=True)
-class Ledger:
-    """What was handed in, and what became of it."""
-
-    accepted: dict[Any, float] = field(default_factory=dict)
-    finished: dict[Any, int] = field(default_factory=dict)
-    dropped: dict[Any, str] = field(default_factory=dict)
-    order: list[Any] = field(default_factory=list)
-
-    def open_items(self) -> list[Any]:
-        """Return what was accepted and is neither finished nor dropped."""
-        return [item for item in self.accepted if item not in self.finished and item not in self.dropped]
-
-
-class Env(Connecting):
+class Env(Connecting, Stopping):
     """The world of one run.
 
     Parameters:
@@ -173,12 +164,15 @@ class Env(Connecting):
         self.leapt = 0.0
         """Virtual seconds by which time has leapt: no client has waited for them."""
 
+        self.held = False
+        """Whether clients keep the connections open that they are done with."""
+
     # --- the ledger ---------------------------------------------------------------------------------
 
     def accept(self, item: Any) -> Any:
         """Note that the service has taken an item on; return the item."""
         self.uses_ledger = True
-        self.ledger.accepted[item] = self.loop.time()
+        self.ledger.accept(item, self.loop.time(), sys._getframe(1).f_code)
         return item
 
     def finish(self, item: Any) -> Any:
@@ -189,8 +183,8 @@ class Env(Connecting):
         ledger.order.append(item)
         return item
 
-    def drop(self, item: Any, reason: str) -> Any:
-        """Note that an item was given up, and that somebody was told why; return it."""
+    def drop(self, item: Any, reason: str = "") -> Any:
+        """Note that an item was given up, and that somebody was told, and why; return it."""
         self.uses_ledger = True
         self.ledger.dropped[item] = reason
         return item
@@ -254,21 +248,28 @@ class Env(Connecting):
     def _answered(self, begun: float, within: float, client: asyncio.Task[Any]) -> None:
         """Judge how long a client had to wait."""
         waited = self.loop.time() - self.leapt - begun
-        if waited > within:
+        if waited > within and client not in self.lines.slowed:
             text = f"client {client.get_name()!r} had its answer after {waited:g} s, not within {within:g} s"
             self.tell("Q", text, where=code_of(client))
 
     def signal(self, number: int) -> None:
-        """Deliver a signal to the simulated service, as its loop would; the real process gets none."""
+        """Deliver a signal to the simulated process; the real one gets none.
+
+        Raises:
+            SignalDeath: nobody handles it: the process would have ended.
+        """
+        if (send := getattr(self.loop, "send_signal", None)) is not None:  # one in real time has none
+            send(number)
+            return
         handler = self.handlers.get(number)
         if handler is not None:
             self.loop.call_soon(handler)
 
     # --- telling ------------------------------------------------------------------------------------
 
-    def tell(self, oracle: str, text: str, *, where: str = "") -> None:
+    def tell(self, oracle: str, text: str, *, where: str = "", scale: Scale = "violation") -> None:
         """Note what is wrong, at the moment at which it happens."""
-        self.found.append(Violation(oracle, text, where))
+        self.found.append(Violation(oracle, text, where, scale))
 
 
 def code_of(task: asyncio.Task[Any]) -> str:

@@ -9,6 +9,7 @@ import selectors
 import signal
 import threading
 from dataclasses import dataclass, field
+from os import kill  # the real one: in a storm, os.kill is the simulated process's
 from typing import Any, NoReturn
 
 from pytest_taskleak.adapt import forks
@@ -111,7 +112,7 @@ class Children:
         os.close(ear)
         with contextlib.suppress(ChildProcessError):  # others may reap all children
             if not os.waitpid(child.pid, os.WNOHANG)[0]:
-                os.kill(child.pid, signal.SIGKILL)
+                kill(child.pid, signal.SIGKILL)
                 os.waitpid(child.pid, 0)
         return child
 

@@ -34,6 +34,7 @@ from pytest_taskleak.storm.plan import Plan
 from pytest_taskleak.storm.results import StormReport
 from pytest_taskleak.storm.run import Outcome, Run
 from pytest_taskleak.storm.sweep import Sweep
+from pytest_taskleak.storm.world import WORLD
 from pytest_taskleak.timing import now as real_now
 
 CHUNK = 128
@@ -66,12 +67,14 @@ class Trunk(Run):
         if real_now() > self.until:
             return
         for plan in self.ahead.pop(self.loop.point):
+            chance = WORLD.chance.hold()
             try:
                 self.mouth = self.children.split(plan)
             except BaseException as error:  # noqa: BLE001 -- raised when the loop has ended in order
                 self.error = error
                 return
             if self.mouth is not None:
+                WORLD.chance.resume(chance)
                 forks.run_on(self.loop, self.loop.tasks, self.askers)
                 self.plan = self.outcome.plan = plan
                 super()._trigger()

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_taskleak.adapt import task_steps
 from pytest_taskleak.adapt.hermetic import HermeticError
+from pytest_taskleak.adapt.hermetic_signals import Reraised
+from pytest_taskleak.storm import clients
 from pytest_taskleak.storm.env import InjectedFault
-from pytest_taskleak.storm.places import line_at, place_of
+from pytest_taskleak.storm.places import call_name, line_at, name_of, place_of
 from pytest_taskleak.storm.places import told as task_told
 from pytest_taskleak.storm.verdicts import Scale, Violation
 from pytest_taskleak.storm.wording import plain
@@ -23,13 +25,16 @@ if TYPE_CHECKING:
     from pytest_taskleak.storm.run import Run
 
 HANGS = frozenset("DBV")
+BLOCKED = 1e-3
+"""Virtual seconds over the deadline that are no rounding."""
 OWN = ("asyncio.", "_asyncio.", "pytest_taskleak.")
 DESTROYED = "Task was destroyed but it is pending!"
 
 
-def note(run: Run, oracle: str, text: str, where: str = "") -> None:
-    """Note what is wrong."""
-    run.outcome.violations.append(Violation(oracle, text, where))
+def note(run: Run, oracle: str, text: str, where: str = "", task: Any = None) -> None:
+    """Note what is wrong, and with which task."""
+    who = ("", "") if task is None else (plain(name_of(task)), task_steps.task_name(task))
+    run.outcome.violations.append(Violation(oracle, text, where, task=who[0], runs=who[1]))
 
 
 def hangs(run: Run) -> bool:
@@ -39,21 +44,27 @@ def hangs(run: Run) -> bool:
 
 def ended(run: Run, why: str) -> None:
     """Judge how the root and the stops ended."""
-    waits = [task for task in (*run.stops, run.root) if task is not None and not task.done()]
+    waits = [t for t in (*run.stops, *run.inside.asking, run.root) if t is not None and not t.done()]
     if waits:
         slow = waits[0]
-        where = place_of(slow)
+        where, who = place_of(slow), f"{task_told(slow)}{run.inside.told(slow)}"
         if why == "busy":
-            note(run, "V", f"it ran on for {run.limits.most:,} callbacks; {task_told(slow)}", where)
+            note(run, "V", f"it ran on for {run.limits.most:,} callbacks; {who}", where)
         elif why == "idle":
-            note(run, "B", f"nothing can wake anything any more; {task_told(slow)}", where)
+            note(run, "B", f"nothing can wake anything any more; {who}", where)
         elif run.triggered >= 0:
-            note(run, "D", f"the stop took longer than {run.limits.deadline:g} s; {task_told(slow)}", where)
+            note(run, "D", f"the stop took longer than {run.limits.deadline:g} s; {who}", where)
         else:
-            note(run, "D", f"it never came to its natural end; {task_told(slow)}", where)
+            note(run, "D", f"it never came to its natural end; {who}", where)
+    elif run.triggered >= 0 and run.outcome.drain - run.env.leapt > run.limits.deadline + BLOCKED:
+        took = f"{run.outcome.drain - run.env.leapt:g} s, not {run.limits.deadline:g} s"
+        note(run, "D", f"the stop took {took}: code blocks the loop, as time.sleep() does", "blocked")
     for task in run.stops:
         if task.done() and not task.cancelled() and (error := task.exception()) is not None:
-            note(run, "E", f"stop() raised {error!r}", origin(error))
+            if caused_by(error, Reraised):
+                continue
+            who = "stop()" if task in run.harness else "the service"
+            note(run, "E", f"{who} raised {error!r}", origin(error))
     root = run.root
     if root is not None and root.done():
         root_ended(run, root)
@@ -80,7 +91,8 @@ def left(run: Run) -> None:
             continue
         born = line_at(run.loop.births[number])
         text = f"task {task_told(task)}{', born ' if born else ''}{born}"
-        note(run, "T", text, f"{plain(task.get_name())}:{place_of(task)}" if named(task) else place_of(task))
+        where = f"{plain(task.get_name())}:{place_of(task)}" if named(task) else place_of(task)
+        note(run, "T", text, where, task)
     hidden(run)
     for timer in run.loop.armed():
         birth = timer.birth
@@ -95,7 +107,7 @@ def left(run: Run) -> None:
             name,
         )
     for function in run.loop.calls.values():
-        name = getattr(function, "__qualname__", repr(type(function)))
+        name = call_name(function)
         run.outcome.violations.append(
             Violation("H", f"{name}() still runs in a pool after the stop", name, "advisory")
         )
@@ -147,9 +159,8 @@ def at_last(run: Run) -> None:
     """Judge what shows only after a while: clients without an answer, locks, and the ledger."""
     waiting = [task for task in run.env.clients if not task.done() and task is not run.loop.frozen]
     for task in waiting:
-        note(run, "Q", f"client {task_told(task)}", place_of(task))
-    if run.plan.axis != "baseline":
-        answered(run)
+        note(run, "Q", f"client {task_told(task)}", place_of(task), task)
+    run.outcome.violations += clients.judged(run, is_clients)
     if run.loop.frozen is None:  # it keeps what it holds
         locks(run)
     if run.done is not None and run.given is not None:
@@ -159,11 +170,7 @@ def at_last(run: Run) -> None:
         ledger(run)
 
 
-def answered(run: Run) -> None:
-    """Look at the errors of clients, so that they are not told as lost: to be refused is to be answered."""
-    for task in run.env.clients:
-        if task.done() and not task.cancelled():
-            task.exception()
+LEFT_BEFORE = "its client was cancelled before it had an answer, and nobody knows whether it was taken on"
 
 
 def ledger(run: Run) -> None:
@@ -172,8 +179,10 @@ def ledger(run: Run) -> None:
     for item in book.open_items():
         forced = run.plan.axis in ("pair", "freeze")  # a second signal, and what is frozen, may cost work
         scale: Scale = "forced loss" if forced else "violation"
-        text = f"item {item!r} was accepted and is lost"
-        run.outcome.violations.append(Violation("L", text, "ledger", scale))
+        text, where = f"item {item!r} was accepted and is lost", "ledger"
+        if item in book.unanswered:
+            text, where, scale = f"item {item!r}: {LEFT_BEFORE}", "ledger unanswered", "indeterminate"
+        run.outcome.violations.append(Violation("L", text, where, scale))
     for item, count in book.finished.items():
         if count > 1:
             note(run, "2", f"item {item!r} was done {count} times", "ledger")
@@ -185,8 +194,13 @@ def ledger(run: Run) -> None:
             note(run, "O", f"done in the order {book.order!r}", "ledger")
 
 
-def told(run: Run) -> None:
-    """Note what the loop's exception handler was told, by callbacks and by tasks that nobody asked."""
+def told(run: Run) -> bool:
+    """Note what the loop's exception handler was told, by callbacks and by tasks that nobody asked.
+
+    Returns:
+        whether it was told anything.
+    """
+    heard = bool(run.loop.told)
     for context in run.loop.told:
         error = context.get("exception")
         message = str(context.get("message", ""))
@@ -199,6 +213,7 @@ def told(run: Run) -> None:
         where = origin(error) if error is not None else message
         note(run, "E", f"{message}: {error!r}" if error is not None else message, where)
     run.loop.told.clear()
+    return heard
 
 
 def never_awaited(run: Run, heard: Sequence[warnings.WarningMessage]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import re
 from types import FrameType
 from typing import Any
 
@@ -13,10 +15,18 @@ UNSTARTED = "not started"
 ENDED = "ended"
 HARNESS = "running"
 """Where a task of the harness stands that runs no other code."""
+INLINED = ("<listcomp>", "<setcomp>", "<dictcomp>")
+"""Code that has a frame of its own up to 3.11 only."""
+WRAPPED = re.compile(r"\.<locals>|<(?=\w+>)|(?<=\w)>")
+UNSAFE = re.compile(r"[^\w.+:=/,-]+")
+EDGES = re.compile(rf"^{UNSAFE.pattern}|{UNSAFE.pattern}$")
 
 
 def place_of(task: Any) -> str:
-    """Return where a task stands: the innermost code of the user, as `qualname+lines below its first`."""
+    """Return where a task stands: the innermost code of the user, as `qualname+lines below its first`.
+
+    Of a task that runs none it is what it runs, without lines: they are others in each version of Python.
+    """
     if task.done():
         return ENDED
     frames = frames_of(task)
@@ -24,10 +34,21 @@ def place_of(task: Any) -> str:
         return UNSTARTED
     for wanted in (USER, LIBRARY):
         for frame in reversed(frames):
-            if kind_of(frame.f_code.co_filename) == wanted:
+            code = frame.f_code
+            if kind_of(code.co_filename) == wanted and code.co_name not in INLINED:
                 return named(frame)
     others = [frame for frame in frames if not frame.f_code.co_filename.startswith(PACKAGE)]
-    return named(others[-1]) if others else HARNESS
+    return others[0].f_code.co_qualname if others else HARNESS
+
+
+def worded(label: str) -> str:
+    """Return a label as one word that a shell takes as it is.
+
+    `GET /users/{id}@Shop.get.<locals>.ask+3` is `GET_/users/_id@Shop.get.ask+3`.  Labels that are the same
+    then are one label.
+    """
+    parts = (EDGES.sub("", WRAPPED.sub("", part)) for part in label.split("@"))
+    return "@".join(UNSAFE.sub("_", part) for part in parts)
 
 
 def named(frame: FrameType) -> str:
@@ -62,3 +83,11 @@ def name_of(task: Any) -> str:
     """Return what a task is called: what its maker says, else what it runs, as numbers are never the same."""
     name: str = task.get_name()
     return task_name(task) if name.startswith("Task-") else name
+
+
+def call_name(function: Any) -> str:
+    """Return the name of what a pool calls; `to_thread` hands it on by `Context.run`."""
+    while isinstance(function, functools.partial):
+        inner = function.func
+        function = function.args[0] if getattr(inner, "__name__", "") == "run" and function.args else inner
+    return str(getattr(function, "__qualname__", type(function).__qualname__))

@@ -9,8 +9,9 @@ from pytest_taskleak.storm.env import Fault
 AXES = ("stop", "cancel", "stop2", "kill", "fault", "pair")
 """The triggers: stop; cancel the root; stop twice at once and once more; cancel one task; let a dependency
 fail; cancel the root and, while it ends, once more."""
-TRIALS = ("raise", "freeze", "leap")
-"""Triggers for who asks: let what a task waits for fail; never run a task again; let time leap."""
+TRIALS = ("raise", "freeze", "leap", "inside", "disconnect", "signal")
+"""Triggers for who asks: let what a task waits for fail; never run a task again; let time leap; let a task of
+the service stop it; let a client leave in the middle of its connection; deliver a SIGTERM."""
 WITH_VICTIM = ("kill", "raise", "freeze")
 """Triggers that are for one task at one of its suspensions."""
 
@@ -26,7 +27,9 @@ class Plan:
         victim: for `kill`: the number of the task by its birth.
         before: for `kill`: whether the victim is just about to run, and has been woken or has not begun.
         second: for `pair`: before which callback after the first the second cancel comes.
-        fault: for `fault`: which call fails.
+        dependency: for `fault` and `inside`: in a call of which the trigger comes; for `disconnect`: the way.
+        call: the number of that call; for `disconnect`: of the connection.
+        persistent: for `fault`: whether all later calls fail, too.
         items: for how many items the load is asked, where it can be asked; -1 for as many as it likes.
     """
 
@@ -44,7 +47,8 @@ class Plan:
     @property
     def fault(self) -> Fault | None:
         """The call that fails."""
-        return Fault(self.dependency, self.call, self.persistent) if self.dependency else None
+        fails = self.axis == "fault" and self.dependency
+        return Fault(self.dependency, self.call, self.persistent) if fails else None
 
 
 @dataclass(frozen=True, slots=True)

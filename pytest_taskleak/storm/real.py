@@ -20,25 +20,25 @@ import contextlib
 import gc
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
 from pytest_taskleak.storm.adapters import Make
+from pytest_taskleak.storm.causes import Causes
 from pytest_taskleak.storm.plan import Limits, Plan
 from pytest_taskleak.storm.primitives import Primitives
 from pytest_taskleak.storm.real_run import AXES, Factory, Moment, RealRun, moment_of, token_of
 from pytest_taskleak.storm.real_thread import Blocked, Lived, bounded
-from pytest_taskleak.storm.results import AxisResult, Cause, StormReport
+from pytest_taskleak.storm.results import AxisResult, StormReport
 from pytest_taskleak.storm.run import Outcome
-from pytest_taskleak.storm.verdicts import ORACLES, Violation
+from pytest_taskleak.storm.verdicts import fails
 from pytest_taskleak.timing import now as real_now
 
 MOMENTS = 40
 """Moments that a sweep tries, dealt out to the axes in turn."""
 LIMITS = Limits(deadline=2.0, grace=0.0, linger=0.05, live_on=0.05)
 """The real times of a run, in seconds."""
-SCALES = ("violation", "forced loss", "indeterminate", "advisory")
 
 
 @dataclass(slots=True)
@@ -71,8 +71,9 @@ class RealStorm:
     budget: float | None = None
     progress: Callable[[str, int, int], None] | None = None
     primitives: Primitives = field(default_factory=Primitives)
-    causes: dict[tuple[str, str], Cause] = field(default_factory=dict)
+    causes: Causes = field(default_factory=Causes)
     runs: int = 0
+    last: Moment | None = None
 
     def sweep(self) -> StormReport:
         """Stop the service at each of the moments that there is time for.
@@ -101,9 +102,7 @@ class RealStorm:
                 self._note(error.outcome)
             except KeyboardInterrupt:
                 report.interrupted, report.complete = True, False
-        report.causes = sorted(
-            self.causes.values(), key=lambda cause: (SCALES.index(cause.scale), -cause.count, cause.point)
-        )
+        report.causes = self.causes.listed()
         report.runs, report.seconds = self.runs, real_now() - began
         return report
 
@@ -111,7 +110,7 @@ class RealStorm:
         self._run(Plan(seed=self.seed), None)  # what is opened, imported and started once is nobody's fault
         base = self._run(Plan(seed=self.seed), None)
         self._note(base.outcome)
-        if any(violation.scale == "violation" for violation in base.outcome.violations):
+        if fails(base.outcome.violations):
             return  # what is wrong without any trigger comes first
         report.points = self.moments
         for number in range(self.moments):
@@ -122,12 +121,12 @@ class RealStorm:
                 return
             axis = report.axes[number % len(self.axes)]
             outcome = self._run(Plan(axis.axis, number, self.seed), moment).outcome
-            bad = [violation for violation in outcome.violations if violation.scale == SCALES[0]]
+            bad = [violation for violation in outcome.violations if violation.scale == "violation"]
             axis.ran += 1
             axis.failing += bool(bad)
             axis.marks[number] = bad[0].oracle if bad else "."
             axis.worst_drain = max(axis.worst_drain, outcome.drain)
-            self._note(outcome, moment)
+            self._note(outcome)
             if self.progress is not None:
                 self.progress(axis.axis, number + 1, self.moments)
 
@@ -157,6 +156,7 @@ class RealStorm:
             Blocked: its loop does not come back.
         """
         self.runs += 1
+        self.last = moment
 
         def make() -> RealRun:
             return RealRun(
@@ -173,12 +173,9 @@ class RealStorm:
         gc.collect()  # what is left over from before is not this run's
         return bounded(make, plan, self.limits.deadline)
 
-    def _note(self, outcome: Outcome, moment: Moment | None = None) -> None:
-        """Put what one run has found with what is of the same cause."""
-        for violation in {(v.oracle, v.where): v for v in outcome.violations}.values():
-            key = (violation.oracle, violation.where)
-            known = self.causes.get(key)
-            self.causes[key] = cause_of(violation, outcome.plan, moment, known)
+    def _note(self, outcome: Outcome) -> None:
+        """Put what the last run has found with what is of the same cause."""
+        self.causes.note(outcome.violations, outcome.plan, lambda: token_of(outcome.plan, self.last))
 
     def replay(self, token: str) -> Outcome:
         """Stop the service at the moment that a token names; that it fails again is likely, not certain.
@@ -202,21 +199,3 @@ class RealStorm:
         finally:
             gc.unfreeze()
             self.primitives.uninstall()
-
-
-def cause_of(violation: Violation, plan: Plan, moment: Moment | None, known: Cause | None) -> Cause:
-    """Return a cause as its first failure tells it."""
-    if known is not None:
-        return replace(known, count=known.count + 1)
-    return Cause(
-        oracle=violation.oracle,
-        name=ORACLES[violation.oracle],
-        text=violation.text,
-        where=violation.where,
-        scale=violation.scale,
-        count=1,
-        axis=plan.axis,
-        point=plan.point,
-        token=token_of(plan, moment),
-        seed=plan.seed,
-    )

@@ -13,6 +13,7 @@ from pytest_taskleak.adapt import asyncio_
 from pytest_taskleak.adapt.hermetic import HermeticLoop
 from pytest_taskleak.storm import oracles, real_outside
 from pytest_taskleak.storm.env import Env
+from pytest_taskleak.storm.places import call_name
 from pytest_taskleak.storm.plan import Plan
 from pytest_taskleak.storm.real_outside import Outside
 from pytest_taskleak.storm.real_world import World
@@ -61,7 +62,7 @@ class RealEnv(Env):
         """Note that an item is done, durably; return it."""
         return self._tell("finish", super().finish(item))
 
-    def drop(self, item: Any, reason: str) -> Any:
+    def drop(self, item: Any, reason: str = "") -> Any:
         """Note that an item was given up, and that somebody was told why; return it."""
         return self._tell("drop", super().drop(item, reason))
 
@@ -127,7 +128,7 @@ class RealRun(Run):
 
     def hurry(self) -> None:
         """Come to the natural end now."""
-        self._natural_end()
+        self.natural_end()
 
     # --- afterwards ---------------------------------------------------------------------------------
 
@@ -180,7 +181,7 @@ class RealRun(Run):
         oracles.told(self)
         self.primitives.made.clear()
         world.real.close()
-        self.root = self.subject = self.given = None
+        self.root = self.subject = self.given = self.env.service = None
         self.stops.clear()
         self.harness.clear()
         self.env.clients.clear()
@@ -192,7 +193,7 @@ class RealRun(Run):
         while self.world.calls and real_now() < until:
             pause(0.005)
         for function in list(self.world.calls.values()):
-            name = getattr(function, "__qualname__", repr(type(function)))
+            name = call_name(function)
             text = (
                 f"{name}() still runs in a pool {self.limits.deadline:g} s after the end: no program can end"
             )

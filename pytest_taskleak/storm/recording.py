@@ -36,11 +36,12 @@ TRIGGERS = {
     "raise": "what {victim} waits for fails",
     "freeze": "{victim} is never run again",
     "leap": "time leaps",
+    "signal": "SIGTERM",
 }
 """Axis -> what is done at its moment."""
 
 
-STOPPING = ("stop", "stop2", "cancel", "pair")
+STOPPING = ("stop", "stop2", "cancel", "pair", "inside", "signal")
 """Axes whose trigger begins the end; after the others the natural end is still to come."""
 
 
@@ -57,7 +58,7 @@ class Recorder(Observer):
         """When it was looked what is left, and the number of callbacks up to then."""
         self._clock: dict[int, float] = {}
         self._stood: dict[int, str] = {}
-        self._found = 0
+        self._found = self._struck = 0
         self.failed = False
         """Whether the call that was to fail has come."""
 
@@ -103,6 +104,9 @@ class Recorder(Observer):
         if number != STORM and task.done():
             self._end(number, task)
         self._fault()
+        for text in self.env.struck[self._struck :]:
+            self._put(STORM, "S", text)
+        self._struck = len(self.env.struck)
 
     def _births(self) -> None:
         """Put down the tasks that are new."""

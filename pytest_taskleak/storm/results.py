@@ -9,13 +9,13 @@ from pytest_taskleak.storm.verdicts import Scale
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cause:
-    """Failures that have one cause: the same check, at the same place.
+    """Failures that have one cause: the same check, at the same place; see `causes`.
 
     Parameters:
         oracle: the letter.
         name: what it stands for.
-        text: what the first one says.
-        where: the await location by which it is told apart.
+        text: what the first one says, with all who are in it.
+        where: the place by which it is told apart; `*` for numbers in the name of a task.
         scale: how bad it is.
         count: how many runs have it.
         axis: the axis of the first one.
@@ -144,6 +144,8 @@ class StormReport:
         interrupted: whether it was stopped by hand.
         replay: the token, where only the run that it names was made.
         claim: what it is worth, where that is less than everything: a sample.
+        left_out: scenarios that were not tried, though a preset could mean them -> why.
+        not_begun: keys of scenarios for which there was no time, or no sense in it.
     """
 
     name: str
@@ -162,6 +164,8 @@ class StormReport:
     interrupted: bool = False
     replay: str = ""
     claim: str = ""
+    left_out: dict[str, str] = field(default_factory=dict)
+    not_begun: list[str] = field(default_factory=list)
 
     @property
     def failing(self) -> bool:

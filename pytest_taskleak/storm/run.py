@@ -12,14 +12,18 @@ from typing import Any, NoReturn
 
 from pytest_taskleak.adapt import asyncio_
 from pytest_taskleak.adapt.hermetic import START, HermeticError, HermeticLoop
+from pytest_taskleak.adapt.immortal import immortal
 from pytest_taskleak.loops.schedule import TIE, WAKE, mix
 from pytest_taskleak.storm import oracles, triggers
 from pytest_taskleak.storm.adapters import Make, Subject, ended_all, takes_two, waited
 from pytest_taskleak.storm.env import Env, all_codes
+from pytest_taskleak.storm.inside import Inside
+from pytest_taskleak.storm.moments import NONE, Moments
 from pytest_taskleak.storm.observing import Observer
 from pytest_taskleak.storm.plan import Limits, Plan
 from pytest_taskleak.storm.primitives import Primitives
 from pytest_taskleak.storm.verdicts import Violation
+from pytest_taskleak.storm.world import WORLD
 
 LONGEST_LIFE = 3_600.0
 """Virtual seconds after which a run that was not told to stop is ended."""
@@ -41,6 +45,7 @@ class Outcome:
         depended: dependency -> how often it was called.
         hit: whether the trigger's moment came.
         items: for how many items the load would ask of itself; 0 where it does not ask.
+        moments: those that are no points.
     """
 
     plan: Plan
@@ -50,6 +55,7 @@ class Outcome:
     depended: dict[str, int] = field(default_factory=dict)
     hit: bool = False
     items: int = 0
+    moments: Moments = NONE
 
 
 class Run:
@@ -85,6 +91,10 @@ class Run:
         self.root: asyncio.Task[Any] | None = None
         self.stops: list[asyncio.Task[Any]] = []
         self.harness: set[Any] = set()
+        self.inside = Inside(self)
+        self.env.stopping = self.inside.stop
+        if plan.axis == "inside" or observer is not None:
+            self.env.calling = self.inside.called
         self.outcome = Outcome(plan)
         self.over: asyncio.Future[None] = self.loop.create_future()  # the natural end, or the stop's
         self.stopping = False
@@ -117,18 +127,25 @@ class Run:
             finally:
                 self._end()
             gc.collect()  # what was dropped is told now, and not in the next run
-            oracles.told(self)
+            while oracles.told(self):
+                gc.collect()  # an error had kept what its frames hold
         oracles.never_awaited(self, heard)
         outcome = self.outcome
         outcome.violations += self.env.found
         outcome.depended = self.env.depended
         outcome.items = self.env.wanted
+        if self.observer is not None:
+            inside, lines = self.inside, self.env.lines
+            outcome.moments = Moments(
+                tuple(inside.calls), inside.stops, inside.awaited, lines.moments(), lines.held
+            )
         return outcome
 
     @contextlib.contextmanager
     def _world(self) -> Iterator[list[warnings.WarningMessage]]:
         """Let the loop be the current one, and hear of what is never awaited."""
         self.primitives.made.clear()
+        WORLD.begin(self.plan.seed)
         with warnings.catch_warnings(record=True) as heard:
             warnings.simplefilter("ignore")
             warnings.filterwarnings(
@@ -150,7 +167,7 @@ class Run:
         if not self.outcome.points:
             self.outcome.points = loop.point
         if self.triggered >= 0:
-            self.outcome.drain = loop.time() - self.triggered
+            self.outcome.drain = self.inside.drained() - self.triggered
         oracles.ended(self, why)
 
     async def _root(self) -> None:
@@ -159,7 +176,7 @@ class Run:
         try:
             self.given = self.env.service = await subject.start()
         except BaseException:
-            await ended_all(self.stops)  # whoever has called one waits for it
+            await ended_all([*self.stops, *self.inside.open])  # whoever has called one waits for it
             raise
         try:
             if not self.stopping:  # nobody hands in work once the stop has begun
@@ -167,7 +184,7 @@ class Run:
             await self.over
         finally:
             if self.stopping:
-                await ended_all(self.stops)
+                await ended_all([*self.stops, *self.inside.open])
             else:
                 self.outcome.points = self.outcome.points or self.loop.point
                 if self.triggered < 0:
@@ -194,7 +211,10 @@ class Run:
                 self.loop.call_later(min(left, self.limits.linger), self.natural_end)
                 return
             oracles.outlived(self, victim)
-        if not self.over.done():
+        slow = self.env.lines.slow_until - self.loop.time()
+        if slow > 0:  # its effect is seen before the stop that ends it
+            self.loop.call_later(slow + self.limits.linger, self.natural_end)
+        elif not self.over.done():
             self.over.set_result(None)
 
     def client_codes(self) -> set[Any]:
@@ -243,13 +263,14 @@ class Run:
             loop.run(None, until=loop.time() + span, most=most)
         oracles.told(self)
         for task in loop.tasks:
-            asyncio_.lost_sight(task)
+            asyncio_.lost_sight(task) if task.done() else immortal(task)
         self.primitives.made.clear()
         loop.close()
-        self.root = self.victim = self.subject = self.given = None
+        self.root = self.victim = self.subject = self.given = self.env.service = None
         self.stops.clear()
         self.harness.clear()
         self.env.clients.clear()
+        self.env.disconnected()  # what a connection was lost with keeps the task that nobody has asked
         loop.tasks.clear()
 
     def _refuse(self, what: str) -> NoReturn:

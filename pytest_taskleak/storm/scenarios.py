@@ -10,11 +10,13 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from pytest_taskleak.storm.catalogue import CATALOGUE, Choice, Scenario
+from pytest_taskleak.storm.causes import Causes, in_order
 from pytest_taskleak.storm.cycles import cycle, soak
 from pytest_taskleak.storm.growth import CycleReport
-from pytest_taskleak.storm.results import AxisResult, Cause, StormReport
+from pytest_taskleak.storm.needs import HELD, demand, lines, look, title
+from pytest_taskleak.storm.results import AxisResult, StormReport
 from pytest_taskleak.storm.run import Outcome
-from pytest_taskleak.storm.sweep import SCALES, Sweep
+from pytest_taskleak.storm.sweep import Sweep
 from pytest_taskleak.storm.telling import replayed
 from pytest_taskleak.storm.tokens import TokenError
 from pytest_taskleak.timing import now
@@ -28,21 +30,32 @@ MARK = "/"
 def perform(choice: Choice, sweep: Sweep) -> StormReport:
     """Make a plain sweep, then each scenario that needs more, and return all of it as one report.
 
-    Those are left out, and the report says that it is not complete, if the service fails without any trigger,
-    if it was stopped by hand, or if the time is over.
+    Those are left out, and the report says so and that it is not complete, if the service fails without any
+    trigger, if it was stopped by hand, or if the time is over.
 
     Parameters:
         choice: what was asked for; the sweep has its axes and seeds.
         sweep: the plain one, not yet made.
+
+    Raises:
+        ValueError: what was asked for by name needs what the service has not.
     """
     began = now()
+    held = next((within(scenario, sweep, None) for scenario in choice.others if scenario.world.held), None)
+    demand(choice, sweep, held)
     report = sweep.sweep() if choice.axes else nothing_yet(sweep)
+    report.left_out.update(choice.left_out)
+    look(report, sweep)
     sound = not any(cause.axis == "baseline" and cause.scale == "violation" for cause in report.causes)
-    for scenario in choice.others:
+    for place, scenario in enumerate(choice.others):
         left = None if sweep.budget is None else sweep.budget - (now() - began)
         if not sound or report.interrupted or (left is not None and left <= 0):
             report.complete = False
+            report.not_begun = [each.key for each in choice.others[place:]]
             break
+        if held is not None and scenario.world.held and lines(held, kept=True) == 0:
+            report.left_out[title(scenario.key)] = HELD
+            continue
         merge(report, made(scenario, sweep, left))
     report.seconds = now() - began
     return report
@@ -104,7 +117,10 @@ def made(scenario: Scenario, sweep: Sweep, budget: float | None) -> StormReport:
     report = nothing_yet(sweep)
     report.runs, report.seconds = len(found), now() - began
     report.axes = [axis_of(scenario, [each.outcome for each in found])]
-    report.causes = causes_of(scenario, found, seed)
+    causes = Causes()
+    for outcome in (each.outcome for each in found):
+        causes.note(outcome.violations, outcome.plan, lambda: scenario.key, axis=report.axes[0].axis)
+    report.causes = causes.listed()
     return report
 
 
@@ -160,26 +176,6 @@ def axis_of(scenario: Scenario, outcomes: list[Outcome]) -> AxisResult:
     )
 
 
-def causes_of(scenario: Scenario, found: list[CycleReport], seed: int) -> list[Cause]:
-    """Return what cycles have found: the same thing once."""
-    causes: dict[tuple[str, str], Cause] = {}
-    for violation in (violation for report in found for violation in report.outcome.violations):
-        known = causes.get((violation.oracle, violation.where))
-        causes[violation.oracle, violation.where] = Cause(
-            oracle=violation.oracle,
-            name=violation.name,
-            text=violation.text if known is None else known.text,
-            where=violation.where,
-            scale=violation.scale,
-            count=1 if known is None else known.count + 1,
-            axis=f"{scenario.key}{MARK}{scenario.name}",
-            point=-1,
-            token=scenario.key,
-            seed=seed,
-        )
-    return list(causes.values())
-
-
 def merge(report: StormReport, other: StormReport) -> None:
     """Put what one scenario has found into the report of all."""
     report.runs += other.runs
@@ -188,9 +184,6 @@ def merge(report: StormReport, other: StormReport) -> None:
     report.interrupted = report.interrupted or other.interrupted
     if report.deterministic and other.deterministic is False:
         report.deterministic, report.divergence = False, other.divergence
-    report.causes = sorted(
-        [*report.causes, *other.causes],
-        key=lambda cause: (SCALES.index(cause.scale), -cause.count, cause.point),
-    )
+    report.causes = in_order([*report.causes, *other.causes])
     if report.story is None:
         report.story = other.story

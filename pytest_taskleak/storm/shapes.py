@@ -14,6 +14,8 @@ from typing import Any, Literal
 
 from pytest_taskleak.storm.env import Env
 
+__all__ = ["REFUSALS", "SHAPES", "Load", "Shape", "Submit", "arrivals", "churn", "closed", "opened"]
+
 Shape = Literal["burst", "steady", "ramp", "spike"]
 Submit = Callable[[Any, Env, int], Any]
 Load = Callable[[Any, Env], Awaitable[None]]

@@ -32,12 +32,14 @@ from typing import Any
 
 from pytest_taskleak.storm import axes
 from pytest_taskleak.storm.adapters import takes_two, waited
+from pytest_taskleak.storm.causes import same
 from pytest_taskleak.storm.env import Env, all_codes
 from pytest_taskleak.storm.observing import Step
 from pytest_taskleak.storm.plan import Plan
 from pytest_taskleak.storm.results import Cause
 from pytest_taskleak.storm.run import Outcome
 from pytest_taskleak.storm.sweep import Sweep, installed
+from pytest_taskleak.storm.telling import listening
 from pytest_taskleak.storm.tokens import plan_of, token_of
 from pytest_taskleak.storm.verdicts import Violation, fails
 from pytest_taskleak.timing import now as real_now
@@ -118,7 +120,7 @@ def shrink(sweep: Sweep, cause: Cause, *, runs: int = MOST_RUNS, seconds: float 
     Raises:
         LookupError: the failure does not come any more.
     """
-    with installed(sweep.primitives):
+    with installed(sweep.primitives), listening(None):
         return Search(sweep, cause, runs, real_now() + seconds).search()
 
 
@@ -209,12 +211,7 @@ class Search:
             return Found(outcome.plan, here, -1, 0, base.steps)
         if fails(outcome.violations) or cause.axis == "baseline":
             return None
-        plans = [
-            replace(plan, items=items)
-            for plan in axes.plans(
-                cause.axis, base.steps, outcome.points, outcome.depended, cause.seed, base.whole
-            )
-        ]
+        plans = [replace(plan, items=items) for plan in base.plans(cause.axis, cause.seed)]
         places = {plan: place for place, plan in enumerate(plans)}
         clean: set[Plan] = set()
         for plan in axes.ordered(plans, base.steps, base.begun):
@@ -240,8 +237,7 @@ class Search:
         return self.sweep.baseline(self.cause.seed, items).outcome
 
     def _same(self, outcome: Outcome) -> Violation | None:
-        wanted = (self.cause.oracle, self.cause.where)
-        return next((v for v in outcome.violations if (v.oracle, v.where) == wanted), None)
+        return same(self.cause, outcome.violations)
 
     def _spend(self) -> None:
         if self.left <= 0 or real_now() > self.until:

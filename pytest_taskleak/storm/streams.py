@@ -11,7 +11,10 @@ import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from pytest_taskleak.storm.client_ends import AskingReader, AskingWriter
+from pytest_taskleak.storm.lines import STREAM
 from pytest_taskleak.storm.news import News
+from pytest_taskleak.storm.places import name_of
 from pytest_taskleak.storm.wire import MemoryTransport, Way
 
 if TYPE_CHECKING:
@@ -157,6 +160,8 @@ class Network:
         self.env = env
         self.loop: asyncio.AbstractEventLoop = env.loop
         self.listening: dict[Address, MemoryServer] = {}
+        self.asking: list[AskingReader] = []
+        """What clients read their answers from."""
         self._kept: list[asyncio.StreamWriter] = []  # one that is dropped would close itself, at any moment
         self._ports = 50_000
 
@@ -170,6 +175,17 @@ class Network:
         """Tell whether it is a client's code that runs."""
         return asyncio.current_task(self.loop) in self.env.clients
 
+    def of_client(self, end: End) -> End:
+        """Note that an end is a client's, who may leave, or keep it open; return it."""
+        transport: Any = end[1].transport
+        lines = self.env.lines
+        if self.env.held:
+            transport.kept = lines.keep
+        task = asyncio.current_task(self.loop)
+        title = f"the client {name_of(task) if task is not None else '?'!r} of connection {len(lines.all)}"
+        transport.tell_closed(lines.opened(title, STREAM, transport.leave))
+        return end
+
     def ways(self, latency: tuple[float, float]) -> tuple[Way, Way]:
         """Return both directions of a new connection."""
         low, high = latency
@@ -179,7 +195,7 @@ class Network:
 
         return Way(self.loop, delay), Way(self.loop, delay)
 
-    def end(self, incoming: Way, outgoing: Way, name: str, limit: int, **extra: Any) -> End:
+    def end(self, incoming: Way, outgoing: Way, name: str, limit: int, asks: str = "", **extra: Any) -> End:
         """Return one end of a connection, as who has opened it gets it.
 
         Parameters:
@@ -187,15 +203,21 @@ class Network:
             outgoing: what goes.
             name: what it is called when it is left open; empty: nobody minds.
             limit: bytes that its reader holds.
+            asks: what a client has connected to; empty where it is no client's.
             extra: what its `get_extra_info` tells.
         """
         loop = self.loop
-        reader = asyncio.StreamReader(limit=limit, loop=loop)
+        asking = AskingReader(asks, limit=limit, loop=loop) if asks else None
+        reader = asking or asyncio.StreamReader(limit=limit, loop=loop)
         protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
         closed = self.opened(name) if name else nothing
         transport = MemoryTransport(loop, protocol, incoming, outgoing, extra=extra, closed=closed)
         protocol.connection_made(transport)
-        writer = asyncio.StreamWriter(transport, protocol, reader, loop)
+        if asking is not None:
+            self.asking.append(asking)
+            writer: asyncio.StreamWriter = AskingWriter(transport, protocol, asking, loop)
+        else:
+            writer = asyncio.StreamWriter(transport, protocol, reader, loop)
         self._kept.append(writer)
         return reader, writer
 
@@ -204,6 +226,8 @@ class Network:
         there, back = self.ways(latency)
         names = [("memory", 0), ("memory", 1)]
         one = self.end(back, there, "", limit, sockname=names[0], peername=names[1])
+        if self.of_clients():
+            self.of_client(one)
         return one, self.end(there, back, "", limit, sockname=names[1], peername=names[0])
 
     async def connect(self, address: Address, latency: tuple[float, float], limit: int) -> End:
@@ -221,9 +245,10 @@ class Network:
             raise ConnectionRefusedError(f"nobody listens at {told(address)}")
         there, back = self.ways(latency)
         name = "" if self.of_clients() else f"connection from here to {told(address)}"
-        end = self.end(back, there, name, limit, sockname=own, peername=address)
+        asks = "" if name else f"server {told(address)}"
+        end = self.end(back, there, name, limit, asks, sockname=own, peername=address)
         server.accept(there, back, own)
-        return end
+        return end if name else self.of_client(end)
 
 
 def told(address: Address) -> str:

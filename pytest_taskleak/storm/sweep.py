@@ -12,19 +12,20 @@ from pytest_taskleak.adapt.outside import Outside
 from pytest_taskleak.adapt.task_steps import CLASSES
 from pytest_taskleak.storm import axes
 from pytest_taskleak.storm.adapters import Make
+from pytest_taskleak.storm.causes import Causes
 from pytest_taskleak.storm.observing import Observer, Step
 from pytest_taskleak.storm.plan import Limits, Plan
 from pytest_taskleak.storm.primitives import Primitives
-from pytest_taskleak.storm.results import AxisResult, Cause, StormReport, Story
+from pytest_taskleak.storm.results import AxisResult, StormReport, Story
 from pytest_taskleak.storm.run import Outcome, Run
+from pytest_taskleak.storm.signalling import tried
 from pytest_taskleak.storm.telling import divergence, listening, tell
 from pytest_taskleak.storm.tokens import plan_of, token_of
-from pytest_taskleak.storm.verdicts import ORACLES, Violation, fails
-from pytest_taskleak.storm.wording import plain
+from pytest_taskleak.storm.verdicts import fails
+from pytest_taskleak.storm.world import WORLD
 from pytest_taskleak.timing import now as real_now
 
 Progress = Callable[[str, int, int], None]
-SCALES = ("violation", "forced loss", "indeterminate", "advisory")
 
 
 @dataclass(slots=True)
@@ -42,6 +43,11 @@ class Baseline:
     steps: list[Step]
     whole: int
     begun: int
+
+    def plans(self, axis: str, seed: int) -> list[Plan]:
+        """Return the runs of one axis, in the order of their points."""
+        own = self.outcome
+        return axes.plans(axis, self.steps, own.points, own.depended, seed, self.whole, own.moments)
 
 
 @dataclass(slots=True)
@@ -73,7 +79,7 @@ class Sweep:
     part: tuple[int, int] = (0, 1)
     primitives: Primitives = field(default_factory=Primitives)
     baselines: dict[tuple[int, int], Baseline] = field(default_factory=dict)
-    causes: dict[tuple[str, str], Cause] = field(default_factory=dict)
+    causes: Causes = field(default_factory=Causes)
     runs: int = 0
 
     # --- one run ------------------------------------------------------------------------------------
@@ -121,9 +127,7 @@ class Sweep:
                 report.interrupted, report.complete = True, False
             if not report.complete:
                 self._plan_rest(report)
-            report.causes = sorted(
-                self.causes.values(), key=lambda cause: (SCALES.index(cause.scale), -cause.count, cause.point)
-            )
+            report.causes = self.causes.listed()
             report.story = self._story(report.causes[0].token) if report.causes else None
         report.runs, report.seconds = self.runs, real_now() - began
         return report
@@ -148,15 +152,15 @@ class Sweep:
             found = AxisResult(axis=axis)
             report.axes.append(found)
         outcome = base.outcome
-        runs = axes.plans(axis, base.steps, outcome.points, outcome.depended, seed, base.whole)
+        runs = base.plans(axis, seed)
         ordered = axes.ordered(runs, base.steps, base.begun)[self.part[0] :: self.part[1]]
         found.planned += len(ordered)
         places = {plan: place for place, plan in enumerate(runs)}
         number = 0
-        for number, outcome in enumerate(self.outcomes(ordered, began), 1):
+        for number, outcome in enumerate(tried(axis, self.outcomes(ordered, began), len(runs)), 1):
             plan = outcome.plan
             found.ran += 1
-            bad = [violation for violation in outcome.violations if violation.scale == SCALES[0]]
+            bad = [violation for violation in outcome.violations if violation.scale == "violation"]
             found.failing += bool(bad)
             found.worst_drain = max(found.worst_drain, outcome.drain)
             place = plan.point if plan.point >= 0 else places[plan]
@@ -184,13 +188,7 @@ class Sweep:
 
     def _note(self, outcome: Outcome, base: Baseline) -> None:
         """Put what one run has found with what is of the same cause."""
-        for violation in {(v.oracle, v.where): v for v in outcome.violations}.values():
-            key = (violation.oracle, violation.where)
-            known = self.causes.get(key)
-            if known is None or earlier(outcome.plan, known):
-                self.causes[key] = cause_of(violation, outcome.plan, base, known)
-            else:
-                self.causes[key] = counted(known)
+        self.causes.note(outcome.violations, outcome.plan, lambda: token_of(outcome.plan, base.steps))
 
     def _check_self(self, report: StormReport, seed: int, base: Baseline) -> None:
         """Run the baseline once more: where it differs, the code under test is not deterministic."""
@@ -214,9 +212,7 @@ class Sweep:
             for seed in self.seeds:
                 base = self.baselines.get((seed, -1), first)
                 if base is not None and not fails(base.outcome.violations):
-                    own = base.outcome
-                    runs = axes.plans(axis, base.steps, own.points, own.depended, seed, base.whole)
-                    found.planned += len(runs)
+                    found.planned += len(base.plans(axis, seed))
 
     # --- one moment ---------------------------------------------------------------------------------
 
@@ -236,34 +232,6 @@ class Sweep:
             return self.run(plan, observer)
 
 
-def earlier(plan: Plan, cause: Cause) -> bool:
-    """Tell whether a run comes before the one that a cause is told by: the same axis, an earlier point."""
-    return plan.axis == cause.axis and 0 <= plan.point < cause.point and plan.seed == cause.seed
-
-
-def cause_of(violation: Violation, plan: Plan, base: Baseline, known: Cause | None) -> Cause:
-    """Return a cause as its first failure tells it."""
-    return Cause(
-        oracle=violation.oracle,
-        name=ORACLES[violation.oracle],
-        text=plain(violation.text),
-        where=violation.where,
-        scale=violation.scale,
-        count=1 if known is None else known.count + 1,
-        axis=plan.axis,
-        point=plan.point,
-        token=token_of(plan, base.steps),
-        seed=plan.seed,
-    )
-
-
-def counted(cause: Cause) -> Cause:
-    """Return a cause with one run more."""
-    from dataclasses import replace
-
-    return replace(cause, count=cause.count + 1)
-
-
 class installed:  # noqa: N801 -- read as a word: with installed(...)
     """Let tasks hash by number, locks be noted, and older objects be no work for the collector."""
 
@@ -276,11 +244,13 @@ class installed:  # noqa: N801 -- read as a word: with installed(...)
         self.anyio.install()
         self.primitives.install()
         self.outside.install()
+        WORLD.install()
         gc.collect()
         gc.freeze()
 
     def __exit__(self, *_: object) -> None:
         gc.unfreeze()
+        WORLD.uninstall()
         self.outside.uninstall()
         self.primitives.uninstall()
         self.anyio.uninstall()
@@ -293,6 +263,4 @@ def each(sweep: Sweep) -> Iterator[Outcome]:
         for seed in sweep.seeds:
             base = sweep.baseline(seed)
             for axis in sweep.axes:
-                outcome = base.outcome
-                runs = axes.plans(axis, base.steps, outcome.points, outcome.depended, seed, base.whole)
-                yield from (sweep.run(plan) for plan in runs)
+                yield from (sweep.run(plan) for plan in base.plans(axis, seed))

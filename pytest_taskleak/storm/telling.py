@@ -12,9 +12,11 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from pytest_taskleak.adapt.hermetic import START
+from pytest_taskleak.adapt.quiet import Quiet
+from pytest_taskleak.storm import causes
 from pytest_taskleak.storm.observing import Step
 from pytest_taskleak.storm.recording import Recorder
-from pytest_taskleak.storm.results import AxisResult, Cause, StormReport, Story
+from pytest_taskleak.storm.results import AxisResult, StormReport, Story
 from pytest_taskleak.storm.run import Outcome
 from pytest_taskleak.storm.wording import plain
 from pytest_taskleak.timing import now
@@ -74,32 +76,11 @@ def replayed(sweep: Sweep, token: str) -> StormReport:
         deterministic=same,
         divergence="" if same else "they do not find the same",
         axes=[axis],
-        causes=causes_of(outcome, token),
+        causes=causes.of_run(outcome.violations, plan, token),
         story=story,
         complete=outcome.hit or plan.axis == "baseline",
         replay=token,
     )
-
-
-def causes_of(outcome: Outcome, token: str) -> list[Cause]:
-    """Return what one run has found, each cause once, told by its first violation."""
-    plan = outcome.plan
-    causes = {
-        (violation.oracle, violation.where): Cause(
-            oracle=violation.oracle,
-            name=violation.name,
-            text=plain(violation.text),
-            where=violation.where,
-            scale=violation.scale,
-            count=1,
-            axis=plan.axis,
-            point=plan.point,
-            token=token,
-            seed=plan.seed,
-        )
-        for violation in reversed(outcome.violations)
-    }
-    return list(reversed(causes.values()))
 
 
 def texts_of(outcome: Outcome) -> list[str]:
@@ -138,10 +119,11 @@ class Listener(logging.Handler):
 
 @contextlib.contextmanager
 def listening(recorder: Recorder | None) -> Iterator[None]:
-    """Let all that is logged, from debug on, go to the recorder and nowhere else.
+    """Let all that is logged, from debug on, go to the recorder in place of the root's handlers.
 
     Parameters:
-        recorder: of the one run; `None` for the many of a sweep, of which nobody reads the log.
+        recorder: of the one run; `None` for the many of a sweep, of which nobody reads the log: then the
+            handlers of other loggers hear nothing, too.
     """
     root = logging.getLogger()
     handlers, level = root.handlers, root.level
@@ -149,7 +131,8 @@ def listening(recorder: Recorder | None) -> Iterator[None]:
     if recorder is not None:
         root.setLevel(logging.DEBUG)
     try:
-        yield
+        with Quiet() if recorder is None else contextlib.nullcontext():
+            yield
     finally:
         root.handlers = handlers
         root.setLevel(level)

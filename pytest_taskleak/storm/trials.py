@@ -9,6 +9,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from pytest_taskleak.adapt.asyncio_ import waiter_of
+from pytest_taskleak.storm import signalling
 from pytest_taskleak.storm.env import InjectedFault
 
 if TYPE_CHECKING:
@@ -29,6 +30,10 @@ def begin(run: Run) -> bool:
         run.loop.until += LEAP
         run.env.leapt += LEAP
         return True
+    if run.plan.axis == signalling.AXIS:
+        return signalling.begin(run)
+    if run.plan.axis == "disconnect":
+        return run.env.lines.leave(run.plan.call, run.plan.dependency)
     victims = (task for number, task in enumerate(run.loop.tasks) if number == run.plan.victim)
     victim = next(victims, None)
     if victim is None or victim.done():

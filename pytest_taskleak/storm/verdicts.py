@@ -8,6 +8,8 @@ from typing import Literal
 
 Scale = Literal["violation", "forced loss", "indeterminate", "advisory"]
 
+SCALES: tuple[Scale, ...] = ("violation", "forced loss", "indeterminate", "advisory")
+"""The scale, the worst first."""
 ORACLES: dict[str, str] = {
     "T": "task left",
     "t": "timer left",
@@ -44,12 +46,16 @@ class Violation:
         text: what, for people.
         where: the await location of the task that mattered, by which causes are told apart.
         scale: how bad it is.
+        task: what the task is called that it is about; empty where it is about none.
+        runs: the qualified name of what that task runs.
     """
 
     oracle: str
     text: str
     where: str = ""
     scale: Scale = "violation"
+    task: str = ""
+    runs: str = ""
 
     @property
     def name(self) -> str:

@@ -11,6 +11,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from pytest_taskleak.storm.lines import SLOW
+
 HIGH, LOW = 65_536, 16_384
 """Bytes on their way at which the writer is told to pause, and to go on."""
 SEGMENT = 16_384
@@ -60,7 +62,7 @@ class Way:
         target = self.target
         while target is not None and self._come > 0 and self._pieces:
             piece = self._pieces[0]
-            if target.paused and piece is not RESET:
+            if (target.paused or target.stalled) and piece is not RESET:
                 return
             self._pieces.popleft()
             self._come -= 1
@@ -99,6 +101,11 @@ class MemoryTransport(asyncio.Transport):
         incoming.target = outgoing.source = self
         self._told_closed = closed
         self.paused = False
+        self.stalled = False
+        """Whether nothing is taken, whatever the protocol wants."""
+        self.kept: Callable[[], object] | None = None
+        """Set where whoever is done with this end does not close it: open and unread it stays; is told so."""
+        self._mute = False  # whether what is written goes nowhere
         self._held = False  # whether the protocol was told to pause writing
         self._closing = self._lost = self._ended = self._refused = False
 
@@ -118,6 +125,10 @@ class MemoryTransport(asyncio.Transport):
             protocol.data_received(piece)
         elif not protocol.eof_received():
             self.close()
+
+    def tell_closed(self, closed: Callable[[], object]) -> None:
+        """Let something else be called once when this end is closed, reset or lost."""
+        self._told_closed = closed
 
     def pause_reading(self) -> None:
         """Leave on its way what comes."""
@@ -141,6 +152,8 @@ class MemoryTransport(asyncio.Transport):
         Raises:
             RuntimeError: this half was ended before.
         """
+        if self._mute:
+            return
         if self._ended:
             raise RuntimeError("Cannot call write() after write_eof()")
         piece = bytes(data)
@@ -193,6 +206,9 @@ class MemoryTransport(asyncio.Transport):
         """Send what is left, and close."""
         if self._closing:
             return
+        if self.kept is not None:
+            self._keep(self.kept)
+            return
         if not self._ended:
             self._outgoing.send(END)
         self._shut()
@@ -204,6 +220,32 @@ class MemoryTransport(asyncio.Transport):
             self._outgoing.drop()
             self._outgoing.send(RESET)
             self._end(None)
+
+    def _keep(self, kept: Callable[[], object]) -> None:
+        """Let this end be done with, and the other one hear nothing of it."""
+        self.stalled = self._closing = self._lost = True
+        kept()
+        self._told_closed()
+        self._loop.call_soon(self._protocol.connection_lost, None)
+
+    def leave(self, way: str) -> None:
+        """Do what a client does that leaves in the middle.
+
+        Parameters:
+            way: one of `lines.STREAM`.
+        """
+        if way == "half":  # what is still written is lost
+            self.write_eof()
+            self._mute = True
+        elif way == "reset":
+            self.abort()
+        else:
+            self.stalled = True
+            self._loop.call_later(SLOW, self._go_on)
+
+    def _go_on(self) -> None:
+        self.stalled = False
+        self._incoming.deliver()
 
     def is_closing(self) -> bool:
         """Tell whether it is closed, or about to be; with its loop it has ended in any case."""
@@ -218,7 +260,7 @@ class MemoryTransport(asyncio.Transport):
         """Read no more: what still comes is answered with a reset."""
         self._closing = True
         self._told_closed()
-        self.paused = False
+        self.paused = self.stalled = False
         self._loop.call_soon(self._incoming.deliver)
 
     def _end(self, error: Exception | None) -> None:

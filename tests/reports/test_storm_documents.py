@@ -474,6 +474,8 @@ WHOLE: dict[str, Any] = {
     "complete": bool,
     "interrupted": bool,
     "replay": str,
+    "left_out": dict,
+    "not_begun": [str],
     "failing": bool,
     "worst_drain": float,
 }

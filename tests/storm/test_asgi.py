@@ -57,7 +57,12 @@ def letters(report: StormReport) -> set[str]:
 
 
 def told(report: StormReport) -> list[str]:
-    return [f"{cause.oracle} {cause.token} {cause.text}" for cause in report.causes]
+    """Return what is wrong; that a connection was cut off is nobody's mistake."""
+    return [
+        f"{cause.oracle} {cause.token} {cause.text}"
+        for cause in report.causes
+        if cause.scale != "indeterminate"
+    ]
 
 
 # --- under the storm -------------------------------------------------------------------------------------
@@ -75,6 +80,7 @@ def test_a_sound_app_is_sound_at_every_moment(options: dict[str, Any]) -> None:
     assert report.deterministic
     assert all(axis.ran > 0 for axis in report.axes)
     assert all(storm.tally[fate] for fate in ("answered", "refused", "unanswered", "error")), storm.tally
+    assert {cause.scale for cause in report.causes} == {"indeterminate"}
 
 
 def test_a_sound_app_is_sound_by_other_schedules_and_with_a_second_cancel() -> None:

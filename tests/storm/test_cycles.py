@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
@@ -195,6 +195,38 @@ def test_one_cycle_shows_no_growth() -> None:
         soak(maker(Once), hours=0.1, every=300)
 
 
+class Hoarding:
+    """Keeps a task for each item after it has ended, unless it lets go."""
+
+    lets_go = False
+
+    def __init__(self) -> None:
+        self.kept: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Begin."""
+
+    async def stop(self) -> None:
+        """End."""
+        await asyncio.gather(*self.kept)
+
+    def submit(self, item: Any) -> None:
+        task = asyncio.create_task(asyncio.sleep(0.001))
+        self.kept.append(task)
+        if self.lets_go:
+            task.add_done_callback(self.kept.remove)
+
+
+class LettingGo(Hoarding):
+    lets_go = True
+
+
+def test_ended_tasks_that_are_kept_are_counted() -> None:
+    report = cycle(maker(Hoarding), two, count=8)
+    assert found(report) == {"ended tasks that are kept": 2.0}
+    assert texts(cycle(maker(LettingGo), two, count=8)) == []
+
+
 # --- does it work again? ---------------------------------------------------------------------------------
 
 
@@ -294,3 +326,49 @@ async def refused(service: Any, env: Env) -> None:
 
 def test_what_a_client_is_told_is_no_lost_exception() -> None:
     assert texts(cycle(maker(lambda env: Store(env, [])), refused, count=3)) == []
+
+
+class Ticking:
+    """Does something every few milliseconds."""
+
+    def __init__(self) -> None:
+        self.ticks = 0
+        self.task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        self.task = asyncio.create_task(self.tick())
+
+    async def stop(self) -> None:
+        assert self.task is not None
+        self.task.cancel()
+        await asyncio.wait({self.task})
+
+    async def tick(self) -> None:
+        while True:
+            await asyncio.sleep(0.002)
+            self.ticks += 1
+
+
+def test_a_busy_service_is_no_livelock_in_a_long_life() -> None:
+    report = soak(maker(Ticking), hours=2.0)
+    assert texts(report) == []
+    assert report.cycles == 24
+
+
+class Greeting:
+    """Needs a dependency to be entered."""
+
+    def __init__(self, env: Env) -> None:
+        self.call = env.dep("src")
+
+    async def __aenter__(self) -> Self:
+        await self.call("hello")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        return
+
+
+def test_only_the_first_of_many_services_fails() -> None:
+    """Each has dependencies of its own, which count their calls from 0."""
+    assert texts(cycle(maker(Greeting), count=4, crash="src")) == []

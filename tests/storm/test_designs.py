@@ -215,10 +215,14 @@ def test_003_c4_nested_acquire_on_one_connection() -> None:
 
 def test_003_c6_coalescing() -> None:
     swept = Swept(hardening.Coalescing, hardening.three_callers)
-    finds(swept, kill="KQX")
+    finds(swept, kill="EKQX")
     stuck = [o for o in swept.of("kill") if any(v.oracle == "K" for v in o.violations)]
     assert len(stuck) == 2
     assert all({v.oracle for v in outcome.violations} == {"K", "Q", "X"} for outcome in stuck)
+    hit = [v for outcome in swept.of("kill") for v in outcome.violations if v.oracle == "E"]
+    assert {v.where for v in hit} == {"client InvalidStateError@Coalescing.get"}, "the first requester"
+    cut = {v.where for outcome in swept.of("kill") for v in outcome.violations if v.scale == "indeterminate"}
+    assert cut == {"cut@Coalescing.get"}, "the third one, when the second one goes"
 
 
 def test_003_c6_coalescing_in_a_task_of_its_own() -> None:

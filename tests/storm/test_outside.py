@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import socket
 import subprocess
 import sys
@@ -12,6 +14,7 @@ from collections.abc import Callable
 import pytest
 
 from pytest_taskleak.adapt.outside import WAYS, Outside
+from pytest_taskleak.adapt.outside_signals import ANSWERS, REFUSED
 from pytest_taskleak.storm.adapters import maker
 from pytest_taskleak.storm.sweep import Sweep
 
@@ -38,12 +41,26 @@ def a_listener() -> None:
         server.bind(("127.0.0.1", 0))
 
 
-BREAKS: dict[str, Callable[[], None]] = {
+def a_signal() -> None:
+    """Send a signal to another process."""
+    os.kill(os.getppid(), 0)
+
+
+BREAKS: dict[str, Callable[[], object]] = {
     "threading.Thread.start()": a_thread,
     "subprocess.Popen()": a_child,
     "socket.connect()": a_connection,
     "socket.bind()": a_listener,
+    "os.kill() of another process": a_signal,
+    "signal.set_wakeup_fd(), which is a loop's own business,": lambda: signal.set_wakeup_fd(-1),
 }
+if os.name != "nt":
+    BREAKS |= {
+        "signal.setitimer(), in place of loop.call_later(),": lambda: signal.setitimer(signal.ITIMER_PROF, 0),
+        "signal.alarm(), in place of loop.call_later(),": lambda: signal.alarm(0),
+        "signal.pthread_sigmask()": lambda: signal.pthread_sigmask(signal.SIG_BLOCK, []),
+        "os.killpg()": lambda: os.killpg(os.getpgrp(), 0),
+    }
 
 
 @pytest.mark.parametrize("what", BREAKS)
@@ -62,12 +79,16 @@ def test_it_is_refused_with_the_way_out(what: str) -> None:
 
 
 def test_everything_is_put_back() -> None:
-    before = [kind.__dict__.get(name) for kind, name, _ in WAYS]
+    def now() -> list[object]:
+        functions = [vars(sys.modules[module]).get(name) for module, name in (*ANSWERS, *REFUSED)]
+        return [kind.__dict__.get(name) for kind, name, _ in WAYS] + functions
+
+    before = now()
     outside = Outside()
     outside.install()
-    assert [kind.__dict__.get(name) for kind, name, _ in WAYS] != before
+    assert all(one is not other or one is None for one, other in zip(now(), before, strict=True))
     outside.uninstall()
-    assert [kind.__dict__.get(name) for kind, name, _ in WAYS] == before
+    assert now() == before
 
 
 def test_other_loops_and_threads_reach_outside() -> None:

@@ -357,6 +357,8 @@ def test_a_loop_that_is_blocked_is_told(burns: bool) -> None:
     report = storm(Blocks, clients, moments=6, limits=limits, axes=["stop"])
     assert letters(report) == {"B"}
     assert "Blocks.block+" in told(report, "B")
+    (token,) = {cause.token for cause in report.causes if cause.oracle == "B"}
+    assert moment_of(token)[1] is not None, "it names the moment that has blocked it"
     assert not report.complete
     assert report.axes[0].ran < 6
     assert time.monotonic() < over, "the thread was ended"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import itertools
 import sys
 from pathlib import Path
@@ -178,3 +179,20 @@ def test_entities_join_and_leave(forgets: bool) -> None:
     load = shapes.churn(lambda s, env, n: s.join(n), lambda s, env, n: s.leave(n), 6)
     swept = Swept(lambda env: Entities(), load, axes=("stop", "cancel", "stop2", "kill"))
     assert swept.letters("baseline") == swept.letters("stop") == ("T" if forgets else "")
+
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "shutdown-storm.md"
+
+
+def test_the_reference_has_each_function_with_its_defaults() -> None:
+    section = PAGE.read_text(encoding="utf-8").partition("\n## Load shapes\n")[2].partition("\n## ")[0]
+    for name in shapes.__all__:
+        value: Any = getattr(shapes, name)
+        if not inspect.isfunction(value):
+            continue
+        signature = inspect.signature(value)
+        bare = [each.replace(annotation=inspect.Parameter.empty) for each in signature.parameters.values()]
+        text = str(signature.replace(parameters=bare, return_annotation=inspect.Signature.empty))
+        assert f"`{name}{text.replace(repr(shapes.REFUSALS), '(ConnectionError,)')}`" in section, name
+    rows = [f"| `{shape}` | {what} |" for shape, what in shapes.SHAPES.items()]
+    assert [row for row in section.splitlines() if row in rows] == rows

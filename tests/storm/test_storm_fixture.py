@@ -6,6 +6,7 @@ import json
 import re
 from html.parser import HTMLParser
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -107,6 +108,65 @@ def test_files(storms: Any) -> None:
     HTMLParser().feed(page)
     assert "Forgetful" in page
     assert "http://" not in page.replace("http://www.w3.org/", "")
+
+
+TWICE = """
+from service import *
+
+def test_two(shutdown_storm):
+    shutdown_storm(Service, load, scenarios="stop", seeds=range(2))
+    shutdown_storm(Forgetful, load, scenarios="stop cancel")
+
+def test_none():
+    pass
+
+@pytest.mark.taskleak(cancel="each")
+async def test_marked():
+    await asyncio.sleep(0.01)
+"""
+
+
+def junit(storms: Any) -> dict[str, dict[str, str]]:
+    """Test -> its properties in the JUnit file."""
+    cases = ET.parse(storms.pytester.path / "storm.xml").getroot().iter("testcase")  # noqa: S314 -- our own
+    return {
+        str(case.get("name")): {str(one.get("name")): str(one.get("value")) for one in case.iter("property")}
+        for case in cases
+    }
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_junit_files_have_properties(storms: Any, workers: int) -> None:
+    if workers:
+        storms.plugins.append("xdist")
+    storms(TWICE, "--junitxml=storm.xml", *(["-n", str(workers)] if workers else []), process=bool(workers))
+    told = junit(storms)
+    assert told["test_none"] == {}
+    assert told["test_marked"]["storm"] == "test_marked"
+    two = told["test_two"]
+    runs = int(two.pop("storm.runs"))
+    points = int(two.pop("storm.points"))
+    assert runs > 2 * points > 20
+    assert int(two.pop("storm-2.runs")) > 2 * int(two.pop("storm-2.points")) > 20
+    made, planned = two.pop("storm.swept").split("/")
+    assert made == planned
+    assert two.pop("storm-2.swept").count("/") == 1
+    assert float(two.pop("storm.worst_drain")) > 0.01 > float(two.pop("storm-2.worst_drain"))
+    token = two.pop("storm-2.token-1")
+    assert token.startswith("stop")
+    assert re.fullmatch(
+        r"L accepted work lost, \d+ times: item 0 was accepted and is lost \(.+\)", two.pop("storm-2.cause-1")
+    )
+    assert two == {
+        "storm": "Service",
+        "storm.seeds": "0 1",
+        "storm.causes": "0",
+        "storm-2": "Forgetful",
+        "storm-2.seeds": "0",
+        "storm-2.causes": "1",
+    }
+    storms.run("-k", "test_two", f"--taskleak-replay={token}", "--junitxml=storm.xml")
+    assert junit(storms)["test_two"]["storm-2.token-1"] == token
 
 
 def test_budget(storms: Any) -> None:
