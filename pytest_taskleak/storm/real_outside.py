@@ -23,6 +23,8 @@ FOLDER = "/dev/fd"
 """Where a POSIX system shows the descriptors of the process that looks."""
 WAITERS = re.compile(r"(asyncio-)?waitpid-\d+")
 """Threads in which asyncio waits for a child: the child is told."""
+OWN = "taskleak-"
+"""With this the names of our own threads begin."""
 KILLED = 3.0
 """Seconds that children may take to end when they are killed."""
 
@@ -57,7 +59,11 @@ def left(before: Outside, loop: Any) -> Iterator[Violation]:
     now = Outside.now()
     frames = current_frames()
     for thread in sorted(now.threads - before.threads - pool_threads(loop), key=lambda one: one.name):
-        if thread is threading.current_thread() or WAITERS.fullmatch(thread.name):
+        if (
+            thread is threading.current_thread()
+            or thread.name.startswith(OWN)
+            or WAITERS.fullmatch(thread.name)
+        ):
             continue
         where = standing(frames.get(thread.ident or 0))
         yield Violation("H", f"thread {thread.name!r} still runs at {where or '?'}", where or thread.name)
