@@ -12,6 +12,7 @@ import pytest
 from pytest_taskleak.adapt import asyncio_
 from pytest_taskleak.engine.unwatched import unwatched
 from pytest_taskleak.report import storm_text
+from pytest_taskleak.report.storm_words import quoted
 from pytest_taskleak.state import SEED, STORM, STORMS
 from pytest_taskleak.storm import telling
 from pytest_taskleak.storm.adapters import Make, maker
@@ -248,7 +249,7 @@ class ShutdownStorm:
         item.user_properties += properties(told[-1], len(told))
         whole = without_part(item.nodeid)
         verbosity = item.config.get_verbosity()
-        lines = storm_text.lines(report, replay=f"pytest {whole}", verbosity=verbosity)
+        lines = storm_text.lines(report, replay=f"pytest {quoted(whole)}", verbosity=verbosity)
         if report.interrupted:
             Progress(item.config).whole(lines)
             raise KeyboardInterrupt

@@ -17,7 +17,7 @@ EXPECTED = (
     "PASSED test_found.py::test_a_bug_is_found[lost-wakeup]",
     "21 passed",
     "FAIL  R left open",
-    f"replay: pytest test_bugs.py::test_bug[start-leaks] {MOMENT}",
+    f'replay: pytest "test_bugs.py::test_bug[start-leaks]" {MOMENT}',
     "shutdown storm Service, one moment: 1 cause; deterministic",
 )
 
@@ -37,7 +37,8 @@ def output(python, command, environ, color):
         encoding="utf-8",
         check=False,
     )
-    return f"$ {' '.join(command)}\n{done.stdout}"
+    typed = (f'"{word}"' if "[" in word else word for word in command)
+    return f"$ {' '.join(typed)}\n{done.stdout}"
 
 
 def main():

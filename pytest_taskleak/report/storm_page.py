@@ -159,7 +159,7 @@ def cells(strip: str, start: int, axis: str, names: dict[str, str]) -> str:
 
 def run(story: Values, values: Values) -> Iterator[str]:
     """Yield the first failure, or whatever else was run alone, in full."""
-    title = "First failure" if words.failing(values) and not values.get("replay") else "The moment"
+    title = words.story_title(values).capitalize() if words.failing(values) else "The moment"
     yield f"<h2>{title}: <code>{text(story['token'])}</code></h2>"
     if story["texts"]:
         yield "<ul>" + "".join(f"<li>{text(said)}</li>" for said in story["texts"]) + "</ul>"

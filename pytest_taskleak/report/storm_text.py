@@ -55,7 +55,7 @@ def lines(
     if bad and not alone:
         rows += strips(values, width)
     if values.get("story") and (bad or alone):
-        rows += ["", f"{'the moment' if alone else 'first failure'}: {values['story']['token']}"]
+        rows += ["", f"{words.story_title(values)}: {values['story']['token']}"]
         if not values["story"]["texts"]:
             rows.append("  nothing was wrong with it" + ("" if alone else " this time"))
         rows += story_lines(values["story"], width, ascii=ascii, verbosity=verbosity, limits=values)

@@ -158,6 +158,14 @@ def command(token: str, *, nodeid: str = "", lead: str = "") -> str:
     return f"{lead} {quoted(f'--taskleak-replay={token}')}"
 
 
+def story_title(values: Values) -> str:
+    """Return what the run is called that is told in full."""
+    if values.get("replay"):
+        return "the moment"
+    known = any(cause["token"] == values["story"]["token"] for cause in values["causes"])
+    return "first failure" if known else "first failure, before it was made smaller"
+
+
 def quoted(word: str) -> str:
     """Return a word as a shell takes it."""
     if PASTED.fullmatch(word):
