@@ -127,8 +127,8 @@ def asgi(
             as long as they take.
         latency: the least and the most virtual seconds from a client to the server.
         lifespan: whether the app is told of its start and its end; one that does not know is let be.
-        cancelled: what a cancellation of the whole program does: `cut` cancels requests and lifespan, as
-            `asyncio.run` does at its end; `drain` stops in order, as servers do that catch the signal.
+        cancelled: what a cancellation of the whole program does: `cut` cancels requests, lifespan and the
+            rest, as `asyncio.run` does at its end; `drain` stops in order, as servers do that catch signals.
         accepted: returns the item that an answer has acknowledged, `None` for none; by default the number, as
             text, of each request other than GET that was answered with 200 to 299 and has a `{i}`.
         stored: returns the items that are stored at the end; it may take the app.  Without it (and without

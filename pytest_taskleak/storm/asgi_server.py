@@ -2,15 +2,17 @@
 
 It does what servers agree on: a stop refuses what is new, lets what runs come to its end for as long as its
 grace is, cancels the rest, and tells the app at last.  A server that is cancelled itself does what is left
-when `asyncio.run` ends: it cancels its requests and then the app's lifespan.
+when `asyncio.run` ends: it cancels its requests, the app's lifespan, and then what the app has left running.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 from collections import Counter
 from typing import Any, Literal
 
+from pytest_taskleak.adapt.code import PACKAGE
 from pytest_taskleak.storm.asgi_http import HttpExchange
 from pytest_taskleak.storm.asgi_lifespan import Lifespan, surely
 from pytest_taskleak.storm.asgi_scopes import FATES, WEBSOCKET, Answer, request_of, scope_of
@@ -93,7 +95,10 @@ class AsgiServer:
         try:
             await lifespan.startup()
         except asyncio.CancelledError:
-            await (lifespan.finish() if self._cancelled == "drain" else lifespan.cut())
+            if self._cancelled == "drain":
+                await lifespan.finish()
+            else:
+                await self._cut()
             raise
 
     async def stop(self) -> None:
@@ -131,14 +136,31 @@ class AsgiServer:
 
     async def _cut(self) -> None:
         await self._cancel_all()
-        if self._lifespan is not None:
-            await self._lifespan.cut()
+        try:
+            if self._lifespan is not None:
+                await self._lifespan.cut()
+        finally:
+            await self._cancel_rest()
 
     async def _cancel_all(self) -> None:
         for task in list(self._running):
             if not task.cancelling():
                 task.cancel()
         await surely(self._news, self._idle, RESISTING)
+
+    async def _cancel_rest(self) -> None:
+        """Cancel what the app has left running, as `asyncio.run` does when its main task has ended."""
+        loop, env = self.env.loop, self.env
+        left = [
+            task
+            for task, birth in zip(loop.tasks, loop.births, strict=True)
+            if not (task.done() or task in env.clients or is_own(task))
+            and not (birth is not None and birth[0] in env.client_codes)
+        ]
+        for task in left:
+            task.cancel()
+        if left:
+            await asyncio.wait(left, timeout=RESISTING)
 
     def _idle(self) -> bool:
         return not self._running
@@ -225,6 +247,12 @@ class AsgiServer:
         """Return how many requests came to each of the four fates."""
         counts = Counter(answer.fate for answer in self.answers)
         return Counter({fate: counts[fate] for fate in FATES})
+
+
+def is_own(task: asyncio.Task[Any]) -> bool:
+    """Tell whether a task runs code of the storm itself."""
+    code = getattr(task.get_coro(), "cr_code", None)
+    return code is not None and code.co_filename.startswith(PACKAGE + os.sep)
 
 
 def lost(exchange: Exchange) -> None:

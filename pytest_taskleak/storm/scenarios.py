@@ -182,8 +182,11 @@ def merge(report: StormReport, other: StormReport) -> None:
     report.axes += other.axes
     report.complete = report.complete and other.complete
     report.interrupted = report.interrupted or other.interrupted
-    if report.deterministic and other.deterministic is False:
+    report.points = report.points or other.points  # where there is no plain sweep, those of the first world
+    if other.deterministic is False and report.deterministic is not False:
         report.deterministic, report.divergence = False, other.divergence
+    elif report.deterministic is None:
+        report.deterministic = other.deterministic
     report.causes = in_order([*report.causes, *other.causes])
     if report.story is None:
         report.story = other.story

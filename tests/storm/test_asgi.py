@@ -570,3 +570,43 @@ def test_an_app_of_starlette_is_sound_at_every_moment() -> None:
     assert [text for text in told(report) if not text.startswith("H ")] == []
     assert report.deterministic
     assert storm.tally["answered"] > storm.tally["error"]
+
+
+# --- what an app leaves running when all is cancelled ----------------------------------------------------
+
+
+def with_a_worker(*, deaf: bool) -> Any:
+    """Return an app whose lifespan ends its worker in the usual way: not in a `finally`."""
+
+    async def work() -> None:
+        while True:
+            try:
+                await asyncio.sleep(0.005)
+            except asyncio.CancelledError:
+                if deaf:
+                    await asyncio.sleep(5)
+                raise
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            await receive()
+            worker = asyncio.create_task(work(), name="worker")
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+            worker.cancel()
+            await asyncio.wait({worker})
+            await send({"type": "lifespan.shutdown.complete"})
+        else:
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await asyncio.sleep(0.003)
+            await send({"type": "http.response.body", "body": b"well"})
+
+    return app
+
+
+@pytest.mark.parametrize("deaf", [False, True])
+def test_what_an_app_leaves_running_is_cancelled_as_by_asyncio_run(deaf: bool) -> None:
+    storm = asgi(lambda: with_a_worker(deaf=deaf), [("GET", "/")] * 2)
+    report = Sweep(storm.make, storm.load, storm.name, ("cancel",), done=storm.done).sweep()
+    found = {cause.oracle for cause in report.causes if cause.scale == "violation"}
+    assert found == ({"T"} if deaf else set())
