@@ -97,6 +97,10 @@ def test_after_an_aborted_session(suite: Suite, tests: str, args: list[str], cod
 def test_after_a_signal(suite: Suite) -> None:
     suite.write(
         """
+        import signal
+
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # where a job in the background ignores it
+
         async def test_a():
             print("READY", flush=True)
             await forever()
