@@ -119,6 +119,22 @@ def same(cause: Cause, violations: Sequence[Violation]) -> Violation | None:
     return next((told.violation for told in once(violations) if told.key == key), None)
 
 
+def joined(causes: Iterable[Cause]) -> list[Cause]:
+    """Return causes of several sweeps, each once: as the first of its worst tells it, with all its runs.
+
+    What the ledger says has no place in the code: in another world it may have another cause.
+    """
+    found: dict[tuple[str, ...], Cause] = {}
+    for cause in causes:
+        world = cause.token.rpartition("/")[0] if cause.where.startswith("ledger") else ""
+        key = cause.oracle, cause.where, world
+        known = found.get(key, cause)
+        worse = SCALES.index(cause.scale) < SCALES.index(known.scale)
+        count = cause.count if known is cause else known.count + cause.count
+        found[key] = replace(cause if worse else known, count=count)
+    return in_order(found.values())
+
+
 def in_order(causes: Iterable[Cause]) -> list[Cause]:
     """Return causes, the worst and the most frequent first."""
     return sorted(causes, key=lambda cause: (SCALES.index(cause.scale), -cause.count, cause.point))

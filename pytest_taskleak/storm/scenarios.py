@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from pytest_taskleak.storm.catalogue import CATALOGUE, Choice, Scenario
-from pytest_taskleak.storm.causes import Causes, in_order
+from pytest_taskleak.storm.causes import Causes, joined
 from pytest_taskleak.storm.cycles import cycle, soak
 from pytest_taskleak.storm.growth import CycleReport
 from pytest_taskleak.storm.needs import HELD, demand, lines, look, title
@@ -187,6 +187,6 @@ def merge(report: StormReport, other: StormReport) -> None:
         report.deterministic, report.divergence = False, other.divergence
     elif report.deterministic is None:
         report.deterministic = other.deterministic
-    report.causes = in_order([*report.causes, *other.causes])
+    report.causes = joined([*report.causes, *other.causes])
     if report.story is None:
         report.story = other.story

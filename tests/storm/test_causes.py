@@ -15,12 +15,12 @@ from pytest_taskleak.engine.unwatched import unwatched
 from pytest_taskleak.report import storm_words
 from pytest_taskleak.storm.adapters import maker
 from pytest_taskleak.storm.catalogue import chosen
-from pytest_taskleak.storm.causes import Causes, of_run, once, same
+from pytest_taskleak.storm.causes import Causes, joined, of_run, once, same
 from pytest_taskleak.storm.plan import Plan
 from pytest_taskleak.storm.results import Cause, StormReport
 from pytest_taskleak.storm.scenarios import perform
 from pytest_taskleak.storm.sweep import Sweep
-from pytest_taskleak.storm.verdicts import Violation
+from pytest_taskleak.storm.verdicts import ORACLES, Scale, Violation
 
 
 def left(name: str, place: str = "S.work+3", runs: str = "S.work") -> Violation:
@@ -269,3 +269,21 @@ def test_a_service_that_fails_of_itself_is_not_tried_further() -> None:
     report = budgeted(None, Fails)
     assert report.not_begun == ["S6", "S8"]
     assert storm_words.notes(storm_words.values_of(report)) == [], "the headline says that nothing was swept"
+
+
+def test_one_cause_in_two_worlds_is_told_once() -> None:
+    """As the plain sweep tells it, unless the other one is worse; what the ledger says is told of each world."""
+    plain = a_cause("R", "pool", 3, "stop@a~0")
+    other = a_cause("R", "pool", 2, "S6/stop@b~0")
+    worse = a_cause("R", "pool", 1, "S8/stop@c~0", scale="violation")
+    [one] = joined([plain, other])
+    assert (one.count, one.token, one.scale) == (5, "stop@a~0", "forced loss")
+    [one] = joined([plain, other, worse])
+    assert (one.count, one.token, one.scale) == (6, "S8/stop@c~0", "violation")
+    assert len(joined([a_cause("L", "ledger", 1, "stop@a~0"), a_cause("L", "ledger", 1, "S6/stop@b~0")])) == 2
+
+
+def a_cause(oracle: str, where: str, count: int, token: str, *, scale: Scale = "forced loss") -> Cause:
+    place: dict[str, Any] = {"axis": "stop", "point": 1, "token": token, "seed": 0}
+    told: dict[str, Any] = {"oracle": oracle, "name": ORACLES[oracle], "text": "it is so", "where": where}
+    return Cause(scale=scale, count=count, **told, **place)
