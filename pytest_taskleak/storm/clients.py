@@ -36,8 +36,9 @@ def judged(run: Run, is_clients: Whose) -> Iterator[Violation]:
     """
     yield from cut_tasks(run, is_clients)
     yield from cut_streams(run)
-    if run.plan.axis != "baseline":  # there nobody is refused: each error is told as lost
-        for task in run.env.clients:
+    plain = run.plan.axis == "baseline"
+    for task in run.env.clients:
+        if not (plain and task in run.early):  # before the end nobody is refused: an error is told as lost
             yield from slips(run, task)
 
 

@@ -99,6 +99,7 @@ class Run:
         self.over: asyncio.Future[None] = self.loop.create_future()  # the natural end, or the stop's
         self.stopping = False
         self.triggered = -1.0
+        self.early: set[Any] = set()  # clients that had their answers before the end began
         self.victim: asyncio.Task[Any] | None = None
         self.killed = -1.0
         self._codes = set(all_codes(code)) if (code := getattr(load, "__code__", None)) else set()
@@ -227,6 +228,7 @@ class Run:
         """Note that the end has begun: from here on the deadline counts."""
         if self.triggered < 0:
             self.triggered = self.loop.time()
+            self.early = {client for client in self.env.clients if client.done()}
             self.loop.until = self.triggered + self.limits.deadline
 
     def _trigger(self) -> None:
@@ -269,6 +271,7 @@ class Run:
         self.root = self.victim = self.subject = self.given = self.env.service = None
         self.stops.clear()
         self.harness.clear()
+        self.early.clear()
         self.env.clients.clear()
         self.env.disconnected()  # what a connection was lost with keeps the task that nobody has asked
         loop.tasks.clear()

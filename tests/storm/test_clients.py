@@ -845,3 +845,34 @@ def test_the_report_of_a_test_tells_it_by_its_scale(suite: Any) -> None:
     assert not any("LOGGED" in body for body in logs)
     printed = "".join(body for title, body in slip.sections if "stdout" in title)
     assert MOST_PRINTED < len(printed) < 2 * MOST_PRINTED + 10_000  # the sweep, and what makes it small
+
+
+class Slow:
+    """Takes longer for an answer than it lives, and says so to who waits when it is stopped."""
+
+    def __init__(self) -> None:
+        self.waiting: list[asyncio.Future[None]] = []
+
+    async def start(self) -> None:
+        """Begin."""
+
+    async def ask(self) -> None:
+        self.waiting.append(asyncio.get_running_loop().create_future())
+        await self.waiting[-1]
+
+    async def stop(self) -> None:
+        for future in self.waiting:
+            if not future.done():
+                future.set_exception(RuntimeError("closed"))
+
+
+async def ask_and_go(service: Slow, env: Env) -> None:
+    async def client() -> None:
+        await service.ask()
+
+    env.client(client())
+
+
+def test_without_a_trigger_a_stop_may_refuse_as_well() -> None:
+    """The stop at the natural end is a stop like any other."""
+    assert swept(Slow, ask_and_go, ("stop",)).causes == []
