@@ -103,3 +103,43 @@ def test_a_stop_is_waited_for_when_the_start_fails_meanwhile() -> None:
     report = Sweep(flaky, None, "CannotStart", ("stop", "cancel"), tuple(seeds)).sweep()
     assert [cause.text for cause in report.causes if cause.scale == "violation"] == []
     assert report.runs > len(seeds)
+
+
+class Holding:
+    """Keeps its task, which fails where a client goes away, and never asks it how it ended."""
+
+    def __init__(self) -> None:
+        self.asked: asyncio.Queue[asyncio.Future[None]] = asyncio.Queue()
+        self.task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        self.task = asyncio.create_task(self.answer())
+
+    async def ask(self) -> None:
+        future = asyncio.get_running_loop().create_future()
+        self.asked.put_nowait(future)
+        await future
+
+    async def answer(self) -> None:
+        while True:
+            future = await self.asked.get()
+            await asyncio.sleep(0.005)
+            future.set_result(None)  # of a client that is gone: InvalidStateError
+
+    async def stop(self) -> None:
+        if self.task is not None and not self.task.done():  # asked or cancelled, it would be silent
+            self.task.cancel()
+            await asyncio.wait({self.task})
+
+
+async def one_question(service: Holding, env: Env) -> None:
+    async def client() -> None:
+        await service.ask()
+
+    env.client(client())
+
+
+def test_what_failed_is_told_though_the_service_keeps_it() -> None:
+    report = Sweep(maker(Holding), one_question, "Holding", ("kill",)).sweep()
+    found = {cause.text for cause in report.causes if cause.oracle == "E" and cause.scale == "violation"}
+    assert found == {"Task exception was never retrieved: InvalidStateError('invalid state')"}
