@@ -46,6 +46,9 @@ KNOWN = names_in("_on_task_done") <= NAMES and MAKES <= BIRTH and hasattr(asynci
 _link: Any = getattr(asyncio.futures, "future_add_to_awaited_by", None)
 _unlink: Any = getattr(asyncio.futures, "future_discard_from_awaited_by", None)
 """From 3.14 a future knows who waits for it; the group does, for its children."""
+_set_name: Any = getattr(asyncio.tasks, "_set_task_name", None)
+NAMES_LATER = "_set_task_name" in MAKES and _set_name is not None
+"""Up to 3.12 a child gets its name when it is made, and may have run eagerly by then."""
 AT_ONCE = "done" in MAKES and _link is None
 """On 3.12 and 3.13 a child that has ended when it is made is struck off at once."""
 LATE = "cancel" in MAKES
@@ -175,7 +178,7 @@ class InPlace(Noticing):
         live = register.live
         group: Any = self
         if (
-            (name is not None or context is not None or options or type(coro) is not CoroutineType)
+            (context is not None or options or type(coro) is not CoroutineType)
             or (not self._blocks or loop is not register.loop or len(live) >= self.limit)
             or (group._aborting or (group._exiting and not group._tasks))
         ):
@@ -186,12 +189,18 @@ class InPlace(Noticing):
         parent = live.get(current_task(loop)) or opener
         register.total = number = register.total + 1
         register.opener = entry = (
-            number, frame.f_code, frame.f_lasti, coro.__qualname__,
+            number, frame.f_code, frame.f_lasti, name or coro.__qualname__,
             parent[0], parent[3], background, 0, loop.time(),
         )  # fmt: skip
         try:
-            task: asyncio.Task[T] = loop.create_task(coro)
-            # What the base class does, from here on; see `AT_ONCE` and `LATE`.
+            # What the base class does, from here on; see `NAMES_LATER`, `AT_ONCE` and `LATE`.
+            task: asyncio.Task[T]
+            if name is None or NAMES_LATER:
+                task = loop.create_task(coro)
+                if name is not None:
+                    _set_name(task, name)
+            else:
+                task = loop.create_task(coro, name=name)
             if AT_ONCE and task.done():
                 self._on_task_done(task)
                 register.early = None
